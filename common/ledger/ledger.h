@@ -1,0 +1,122 @@
+// The ledger: the small, strongly consistent record that the sites share. One interface, one test suite; SQLite is
+// its engine when an appliance is alone, etcd when it is paired.
+//
+// Keys are ordered byte strings ("/key/<id>/meta"). Each commit makes one revision, higher than every one before.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "common/base/bytes.h"
+#include "common/base/result.h"
+
+namespace twinseal::ledger {
+
+// Counts commits, from 1. 0 is before the first.
+enum class Revision : std::uint64_t {};
+constexpr std::uint64_t Number(Revision revision) { return static_cast<std::uint64_t>(revision); }
+
+struct Entry {
+  std::string key;
+  Bytes value;
+  Revision created;   // The commit that made the key.
+  Revision modified;  // The commit that last wrote it.
+};
+
+// Keys from `first` up to but without `end`, in byte order, at most `limit` of them (0: all).
+struct Range {
+  std::string first;
+  std::string end;
+  std::size_t limit = 0;
+
+  // Every key that begins with `prefix`.
+  static Range Prefix(std::string_view prefix, std::size_t limit = 0);
+};
+
+struct Listing {
+  std::vector<Entry> entries;
+  bool more = false;  // The limit cut the listing.
+  Revision revision;  // The listing is of this revision.
+};
+
+// A guard holds when the key is absent, or was last written by that very commit.
+struct Absent {
+  std::string key;
+};
+struct UnchangedSince {
+  std::string key;
+  Revision modified;
+};
+using Guard = std::variant<Absent, UnchangedSince>;
+
+struct Put {
+  std::string key;
+  Bytes value;
+};
+struct Remove {
+  std::string key;
+};
+using Write = std::variant<Put, Remove>;
+
+// All guards hold and all writes happen, or nothing does. A key is written at most once.
+struct Transaction {
+  std::vector<Guard> guards;
+  std::vector<Write> writes;
+};
+
+// The limits of etcd, so that what one engine takes the other takes (etcd: --max-txn-ops, --max-request-bytes).
+inline constexpr std::size_t kMaxOperations = 128;
+inline constexpr std::size_t kMaxTransactionBytes = 1536 * 1024;
+
+struct Outcome {
+  bool committed = false;  // False: a guard did not hold; nothing happened.
+  Revision revision;       // Of the commit, or the newest when nothing happened.
+};
+
+// One change, as the feed tells it.
+struct Change {
+  std::string key;
+  std::optional<Bytes> value;  // Nothing: the key was removed.
+  Revision revision;
+};
+
+// A running feed. Destroying it stops it and waits for a callback that is under way.
+class Feed {
+ public:
+  virtual ~Feed() = default;
+};
+
+// Thread-safe. Every call may block on disk or network: never call from a reactor's thread.
+class Ledger {
+ public:
+  virtual ~Ledger() = default;
+
+  // Nothing when there is no such key.
+  virtual Result<std::optional<Entry>> Get(std::string_view key) = 0;
+  virtual Result<Listing> List(const Range& range) = 0;
+
+  // invalid_argument beyond the limits above or for a key written twice; resource_exhausted when the disk is full;
+  // unavailable when the outcome is unknown: repeat the identical transaction until it succeeds or finds itself.
+  virtual Result<Outcome> Commit(const Transaction& transaction) = 0;
+
+  virtual Result<Revision> CurrentRevision() = 0;
+
+  // Calls `on_change` from one thread, in order, with every change under `prefix` after `after`. out_of_range when
+  // that revision is no longer kept: list again and follow from the listing's revision. `on_lost` is called at most
+  // once, after which nothing comes any more.
+  virtual Result<std::unique_ptr<Feed>> Follow(std::string prefix, Revision after,
+                                               std::function<void(const Change&)> on_change,
+                                               std::function<void(const Error&)> on_lost) = 0;
+
+  // "sqlite 3.40.1", "etcd 3.4.23".
+  virtual std::string EngineName() const = 0;
+};
+
+}  // namespace twinseal::ledger

@@ -1,0 +1,10 @@
+# TWINSEAL_SANITIZER=address brings the address, leak and undefined-behaviour sanitizers; =thread the thread one.
+if(TWINSEAL_SANITIZER STREQUAL "address")
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+elseif(TWINSEAL_SANITIZER STREQUAL "thread")
+  add_compile_options(-fsanitize=thread -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=thread)
+elseif(TWINSEAL_SANITIZER)
+  message(FATAL_ERROR "TWINSEAL_SANITIZER is '${TWINSEAL_SANITIZER}'; it takes address, thread or nothing")
+endif()
