@@ -108,12 +108,17 @@ class Ledger {
 
   virtual Result<Revision> CurrentRevision() = 0;
 
-  // Calls `on_change` from one thread, in order, with every change under `prefix` after `after`. out_of_range when
-  // that revision is no longer kept: list again and follow from the listing's revision. `on_lost` is called at most
-  // once, after which nothing comes any more.
+  // Calls `on_change` from one thread, in order of revision, with every change under `prefix` after `after`; a change
+  // that a later one of the same key has overtaken may be left out, so what a follower built up from the feed is always
+  // the state of some revision or on its way to it. out_of_range when the changes since `after` are no longer kept: list
+  // again and follow from the listing's revision. `on_lost` is called at most once, after which nothing comes any more.
   virtual Result<std::unique_ptr<Feed>> Follow(std::string prefix, Revision after,
                                                std::function<void(const Change&)> on_change,
                                                std::function<void(const Error&)> on_lost) = 0;
+
+  // After it returns, values that were overwritten or removed before it was called are in none of the engine's files,
+  // the feed's included. For destroyed keys; it costs some milliseconds. unavailable when it cannot be done now.
+  virtual Status Purge() = 0;
 
   // "sqlite 3.40.1", "etcd 3.4.23".
   virtual std::string EngineName() const = 0;
