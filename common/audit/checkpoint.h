@@ -1,5 +1,6 @@
-// What an audit checkpoint's signature covers. Written by the appliance, checked by whoever verifies the log; both use
-// this text and nothing else (docs/audit.md shows how to check one with openssl alone).
+// What an audit checkpoint's signature covers. Written by the appliance, checked by whoever
+// verifies the log; both use this text and nothing else (docs/audit.md shows how to check one with
+// openssl alone).
 #pragma once
 
 #include <cstdint>
@@ -23,23 +24,28 @@ struct TreeHead {
   std::int64_t time_unix_us = 0;
 };
 
-// The text that is signed, in the form of a C2SP tlog-checkpoint's note body; each line ends with a line feed:
+// The text that is signed, in the form of a C2SP tlog-checkpoint's note body; each line ends with a
+// line feed:
 //   twinseal/audit/<site>
 //   <size, decimal>
 //   <root hash, base64>
 //   time <microseconds since 1970, decimal>
 std::string CheckpointText(const TreeHead& head);
 
-// The head that a checkpoint states. invalid_argument when the root does not have 32 bytes or the site is no name.
+// The head that a checkpoint states. invalid_argument when the root does not have 32 bytes or the
+// site is no name.
 Result<TreeHead> HeadOf(const v1::AuditCheckpoint& checkpoint);
 
 // Whether the bytes are the audit key's signature over the text: ECDSA with SHA-256, DER.
 using SignatureCheck = std::function<Status(std::string_view text, BytesView signature)>;
 
-// Checks with this public key (SubjectPublicKeyInfo in PEM). invalid_argument when it cannot be read.
+// Checks with this public key (SubjectPublicKeyInfo in PEM). invalid_argument when it cannot be
+// read.
 Result<SignatureCheck> CheckWithPublicKey(std::string_view public_key_pem);
 
-// That the checkpoint is of `site` and its signature holds. data_loss, with what is wrong, when not.
-Status VerifyCheckpoint(const v1::AuditCheckpoint& checkpoint, const SiteName& site, const SignatureCheck& check);
+// That the checkpoint is of `site` and its signature holds. data_loss, with what is wrong, when
+// not.
+Status VerifyCheckpoint(const v1::AuditCheckpoint& checkpoint, const SiteName& site,
+                        const SignatureCheck& check);
 
 }  // namespace twinseal::audit

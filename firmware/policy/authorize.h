@@ -1,5 +1,6 @@
-// Authorizations as values. A handler takes one as its parameter and only the checks below can make one, so a handler
-// cannot be called without the check, nor with the check of another procedure: neither compiles.
+// Authorizations as values. A handler takes one as its parameter and only the checks below can make
+// one, so a handler cannot be called without the check, nor with the check of another procedure:
+// neither compiles.
 //
 //   TWINSEAL_ASSIGN_OR_RETURN(auto caller, Authorize<Procedure::kSign>(principal));
 //   TWINSEAL_ASSIGN_OR_RETURN(auto use, AuthorizeKey(caller, key));
@@ -72,9 +73,10 @@ class [[nodiscard]] AuthorizedKey {
   std::string key_id_;
 };
 
-// The rules, for any action. Reading: operators and auditors every key, an application the keys whose policy names it.
-// Using: operators every key but reserved ones, an application the keys that name it. Changing: operators, every key
-// but reserved ones. permission_denied says what to do about it. The key's state is not looked at here.
+// The rules, for any action. Reading: operators and auditors every key, an application the keys
+// whose policy names it. Using: operators every key but reserved ones, an application the keys that
+// name it. Changing: operators, every key but reserved ones. permission_denied says what to do
+// about it. The key's state is not looked at here.
 Status CheckKeyAction(KeyAction action, const Principal& principal, const v1::Key& key);
 
 template <KeyAction A>
@@ -83,7 +85,8 @@ Result<AuthorizedKey<A>> MakeAuthorizedKey(const Principal& principal, const v1:
   return AuthorizedKey<A>(principal, key.key_id());
 }
 
-// Which action a procedure does to the key it names; ones that name no key are not in here and do not compile.
+// Which action a procedure does to the key it names; ones that name no key are not in here and do
+// not compile.
 template <Procedure P>
 consteval KeyAction ActionOf() {
   switch (P) {

@@ -23,14 +23,15 @@ inline constexpr std::uint32_t kDefaultMinDestructionWaitSeconds = 7 * 86'400;
 inline constexpr std::uint32_t kDefaultDestructionWaitSeconds = 30 * 86'400;
 inline constexpr std::uint32_t kMaxDestructionWaitSeconds = 366 * 86'400;
 
-// A key's name as a client gives it for a new key: well-formed and not reserved. invalid_argument, or
-// permission_denied for a reserved name.
+// A key's name as a client gives it for a new key: well-formed and not reserved. invalid_argument,
+// or permission_denied for a reserved name.
 Result<KeyName> NewKeyName(std::string_view text);
 
-// Checks a policy for a key of this algorithm and storage and gives it in canonical form: lists sorted, nothing twice, so
-// that equal policies are equal bytes. Fields left out stay out; their meaning is below. invalid_argument names the
-// field ("policy.applications[3]").
-Result<v1::KeyPolicy> ValidatePolicy(const v1::KeyPolicy& policy, v1::Algorithm algorithm, v1::Storage storage);
+// Checks a policy for a key of this algorithm and storage and gives it in canonical form: lists
+// sorted, nothing twice, so that equal policies are equal bytes. Fields left out stay out; their
+// meaning is below. invalid_argument names the field ("policy.applications[3]").
+Result<v1::KeyPolicy> ValidatePolicy(const v1::KeyPolicy& policy, v1::Algorithm algorithm,
+                                     v1::Storage storage);
 
 // Whether the policy lets the key sign with this scheme. The scheme must fit the algorithm.
 bool AllowsScheme(const v1::KeyPolicy& policy, v1::Algorithm algorithm, v1::Scheme scheme);

@@ -1,4 +1,5 @@
-// Who may call what: one table. A procedure that is not in it cannot be called; a role that it does not list is refused.
+// Who may call what: one table. A procedure that is not in it cannot be called; a role that it does
+// not list is refused.
 #pragma once
 
 #include <cstdint>
@@ -31,8 +32,8 @@ enum class Procedure : std::uint8_t {
   kIssueClientCertificate,
 };
 
-// A set of roles that cannot be empty: "nobody may" is said by leaving the procedure out, never by a set that might be
-// read as "anybody".
+// A set of roles that cannot be empty: "nobody may" is said by leaving the procedure out, never by
+// a set that might be read as "anybody".
 class RoleSet {
  public:
   consteval RoleSet(Role first, std::initializer_list<Role> others = {}) : bits_(Bit(first)) {

@@ -13,7 +13,8 @@
 namespace twinseal::policy {
 
 enum class Role : std::uint8_t {
-  kOperator = 1,     // Makes and changes keys, issues client certificates, signs with any key but reserved ones.
+  kOperator = 1,     // Makes and changes keys, issues client certificates, signs with any key but
+                     // reserved ones.
   kAuditor = 2,      // Reads keys, status and the audit log.
   kApplication = 3,  // Signs with the keys that name it.
 };
@@ -32,7 +33,8 @@ class Principal {
 
   // From the URI "twinseal:<role>/<name>". unauthenticated when it has another form.
   static Result<Principal> FromUri(std::string_view uri);
-  // The role and the name that a certificate is to be issued for. invalid_argument names the field that is wrong.
+  // The role and the name that a certificate is to be issued for. invalid_argument names the field
+  // that is wrong.
   static Result<Principal> Make(v1::Role role, std::string_view name);
 
   Role role() const { return role_; }

@@ -1,0 +1,71 @@
+#include "firmware/policy/authorize.h"
+
+#include <fmt/format.h>
+
+#include "common/base/types.h"
+#include "firmware/policy/key_policy.h"
+
+namespace twinseal::policy {
+namespace {
+
+std::string_view Verb(KeyAction action) {
+  switch (action) {
+    case KeyAction::kRead:
+      return "read";
+    case KeyAction::kUse:
+      return "sign with";
+    case KeyAction::kChange:
+      return "change";
+  }
+  return "touch";
+}
+
+// What a role may do to keys that are not reserved; an application besides only to those that name
+// it.
+bool RoleMay(KeyAction action, Role role) {
+  switch (action) {
+    case KeyAction::kRead:
+      return true;
+    case KeyAction::kUse:
+      return role == Role::kOperator || role == Role::kApplication;
+    case KeyAction::kChange:
+      return role == Role::kOperator;
+  }
+  return false;
+}
+
+}  // namespace
+
+Status CheckPermission(Procedure procedure, const Principal& principal) {
+  const Permission& permission = PermissionOf(procedure);
+  if (permission.roles.Has(principal.role())) return Ok();
+  return Error(Code::kPermissionDenied,
+               fmt::format("{} may not call {}: it is not open to the role {}", principal.Text(),
+                           permission.name, RoleName(principal.role())));
+}
+
+Status CheckKeyAction(KeyAction action, const Principal& principal, const v1::Key& key) {
+  if (!RoleMay(action, principal.role())) {
+    return Error(Code::kPermissionDenied,
+                 fmt::format("{} may not {} keys: it is not open to the role {}", principal.Text(),
+                             Verb(action), RoleName(principal.role())));
+  }
+  if (principal.role() == Role::kApplication && !NamesApplication(key.policy(), principal.name())) {
+    return Error(
+        Code::kPermissionDenied,
+        fmt::format(
+            "{} may not {} this key: its policy does not name the application; an operator can add "
+            "it to policy.applications",
+            principal.Text(), Verb(action)));
+  }
+  if (action != KeyAction::kRead && key.name().starts_with(KeyName::kReservedPrefix)) {
+    return Error(
+        Code::kPermissionDenied,
+        fmt::format(
+            "nobody may {} the key {}: names that begin with \"{}\" belong to the appliance",
+            Verb(action), key.name(), KeyName::kReservedPrefix));
+  }
+  return Ok();
+}
+
+}  // namespace twinseal::policy
