@@ -1,0 +1,21 @@
+// What the program gets from its process, in one place, so that a test can give it something else.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <ostream>
+#include <string>
+
+namespace twinseal::cli {
+
+struct Surroundings {
+  std::ostream& out;
+  std::ostream& err;
+  int in = 0;  // A file descriptor: what `-` names.
+  bool out_is_terminal = false;
+  bool err_is_terminal = false;
+  // Nothing when the variable is not set.
+  std::function<std::optional<std::string>(const std::string& name)> environment;
+};
+
+}  // namespace twinseal::cli

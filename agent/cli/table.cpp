@@ -1,0 +1,48 @@
+#include "agent/cli/table.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/cli/text.h"
+
+namespace twinseal::cli {
+namespace {
+
+constexpr std::size_t kGap = 2;
+
+}  // namespace
+
+Table::Table(std::vector<std::string> headings) { rows_.push_back(std::move(headings)); }
+
+void Table::Add(std::vector<std::string> cells) {
+  for (std::string& cell : cells) cell = cell.empty() ? "-" : Printable(cell);
+  rows_.push_back(std::move(cells));
+}
+
+void Table::Print(std::ostream& out) const {
+  std::vector<std::size_t> widths(rows_.front().size(), 0);
+  for (const auto& row : rows_) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], DisplayWidth(row[i]));
+  }
+  for (const auto& row : rows_) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      out << row[i];
+      if (i + 1 < row.size()) out << std::string(widths[i] - DisplayWidth(row[i]) + kGap, ' ');
+    }
+    out << '\n';
+  }
+}
+
+void Fields::Add(std::string name, std::string value) {
+  fields_.emplace_back(std::move(name) + ":", value.empty() ? "-" : Printable(value));
+}
+
+void Fields::Print(std::ostream& out) const {
+  std::size_t width = 0;
+  for (const auto& [name, value] : fields_) width = std::max(width, DisplayWidth(name));
+  for (const auto& [name, value] : fields_) {
+    out << name << std::string(width - DisplayWidth(name) + kGap, ' ') << value << '\n';
+  }
+}
+
+}  // namespace twinseal::cli
