@@ -13,3 +13,10 @@ function(twinseal_program name)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE ${ARG_LINKS} twinseal_warnings)
 endfunction()
+
+# A GoogleTest program whose tests ctest runs one by one: twinseal_unit_test(common_base_test SOURCES ... LINKS ...).
+function(twinseal_unit_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  twinseal_program(${name} SOURCES ${ARG_SOURCES} LINKS ${ARG_LINKS} GTest::gmock GTest::gtest_main)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES LABELS unit)
+endfunction()

@@ -94,11 +94,13 @@ Result<Bytes> Base64Decode(std::string_view text) {
     const std::array<std::uint8_t, 3> decoded = {static_cast<std::uint8_t>(group >> 16U),
                                                  static_cast<std::uint8_t>(group >> 8U),
                                                  static_cast<std::uint8_t>(group)};
-    // Bits behind the last byte must be zero, so that each byte string has one encoding (RFC 4648 §3.5).
+    // Bits behind the last byte must be zero, so that each byte string has one encoding (RFC 4648
+    // §3.5).
     for (std::size_t j = digits - 1; j < 3; ++j) {
       if (decoded[j] != 0) return malformed;
     }
-    bytes.insert(bytes.end(), decoded.begin(), decoded.begin() + static_cast<std::ptrdiff_t>(digits - 1));
+    bytes.insert(bytes.end(), decoded.begin(),
+                 decoded.begin() + static_cast<std::ptrdiff_t>(digits - 1));
   }
   return bytes;
 }

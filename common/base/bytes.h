@@ -29,7 +29,8 @@ Result<Bytes> HexDecode(std::string_view hex);
 
 // RFC 4648 §4, padded.
 std::string Base64Encode(BytesView bytes);
-// invalid_argument for anything that §4 does not allow: wrong padding, line breaks, other alphabets.
+// invalid_argument for anything that §4 does not allow: wrong padding, line breaks, other
+// alphabets.
 Result<Bytes> Base64Decode(std::string_view text);
 
 }  // namespace twinseal

@@ -11,7 +11,8 @@
 
 namespace twinseal {
 
-// The one table of error codes: those of the Connect protocol, whose names go over the wire. Extend only.
+// The one table of error codes: those of the Connect protocol, whose names go over the wire. Extend
+// only.
 enum class Code : std::uint8_t {
   kCanceled = 1,
   kUnknown = 2,
@@ -39,8 +40,9 @@ std::optional<Code> CodeFromName(std::string_view name);
 
 class [[nodiscard]] Error {
  public:
-  // `message` is one sentence in the user's words: what was asked, what is wrong, what to do. It never holds a
-  // secret. `origin` is the foreign code it was mapped from ("CKR_PIN_INCORRECT"), empty when it arose here.
+  // `message` is one sentence in the user's words: what was asked, what is wrong, what to do. It
+  // never holds a secret. `origin` is the foreign code it was mapped from ("CKR_PIN_INCORRECT"),
+  // empty when it arose here.
   Error(Code code, std::string message, std::string origin = {},
         std::source_location where = std::source_location::current());
 

@@ -1,4 +1,5 @@
-// A mutex that clang's thread-safety analysis understands (-Wthread-safety; nothing under other compilers).
+// A mutex that clang's thread-safety analysis understands (-Wthread-safety; nothing under other
+// compilers).
 //
 //   Mutex mutex_;
 //   int count_ TWINSEAL_GUARDED_BY(mutex_) = 0;
@@ -31,7 +32,8 @@ class TWINSEAL_THREAD_ATTRIBUTE(capability("mutex")) Mutex {
 
 class TWINSEAL_THREAD_ATTRIBUTE(scoped_lockable) MutexLock {
  public:
-  explicit MutexLock(Mutex& mutex) TWINSEAL_THREAD_ATTRIBUTE(acquire_capability(mutex)) : mutex_(mutex) {
+  explicit MutexLock(Mutex& mutex) TWINSEAL_THREAD_ATTRIBUTE(acquire_capability(mutex))
+      : mutex_(mutex) {
     mutex_.lock();
   }
   ~MutexLock() TWINSEAL_THREAD_ATTRIBUTE(release_capability()) { mutex_.unlock(); }
@@ -43,12 +45,14 @@ class TWINSEAL_THREAD_ATTRIBUTE(scoped_lockable) MutexLock {
   Mutex& mutex_;
 };
 
-// Waiting for a change of what a Mutex guards. The caller holds the mutex and re-checks its condition in a loop.
+// Waiting for a change of what a Mutex guards. The caller holds the mutex and re-checks its
+// condition in a loop.
 class Condition {
  public:
   void Wait(Mutex& mutex) TWINSEAL_REQUIRES(mutex) { condition_.wait(mutex); }
   // False when the time point passed first.
-  bool WaitUntil(Mutex& mutex, std::chrono::steady_clock::time_point until) TWINSEAL_REQUIRES(mutex) {
+  bool WaitUntil(Mutex& mutex, std::chrono::steady_clock::time_point until)
+      TWINSEAL_REQUIRES(mutex) {
     return condition_.wait_until(mutex, until) == std::cv_status::no_timeout;
   }
   void NotifyOne() { condition_.notify_one(); }

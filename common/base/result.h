@@ -18,8 +18,10 @@ class [[nodiscard]] Result {
  public:
   using Value = T;
 
-  Result(T value) : held_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit on purpose
-  Result(Error error) : held_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit on purpose
+  Result(T value)
+      : held_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit on purpose
+  Result(Error error)
+      : held_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit on purpose
 
   bool ok() const { return held_.index() == 0; }
   explicit operator bool() const { return ok(); }
@@ -64,15 +66,16 @@ inline Status Ok() { return {}; }
 #define TWINSEAL_CONCAT_INNER(a, b) a##b
 #define TWINSEAL_CONCAT(a, b) TWINSEAL_CONCAT_INNER(a, b)
 
-#define TWINSEAL_RETURN_IF_ERROR(expression)                                  \
-  do {                                                                        \
-    if (auto twinseal_status = (expression); !twinseal_status.ok()) {         \
-      return twinseal_status.error();                                         \
-    }                                                                         \
+#define TWINSEAL_RETURN_IF_ERROR(expression)                          \
+  do {                                                                \
+    if (auto twinseal_status = (expression); !twinseal_status.ok()) { \
+      return twinseal_status.error();                                 \
+    }                                                                 \
   } while (false)
 
-#define TWINSEAL_ASSIGN_OR_RETURN(declaration, expression) \
-  TWINSEAL_ASSIGN_OR_RETURN_INNER(TWINSEAL_CONCAT(twinseal_result_, __LINE__), declaration, expression)
+#define TWINSEAL_ASSIGN_OR_RETURN(declaration, expression)                                  \
+  TWINSEAL_ASSIGN_OR_RETURN_INNER(TWINSEAL_CONCAT(twinseal_result_, __LINE__), declaration, \
+                                  expression)
 #define TWINSEAL_ASSIGN_OR_RETURN_INNER(result, declaration, expression) \
   auto result = (expression);                                            \
   if (!result.ok()) return result.error();                               \

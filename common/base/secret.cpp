@@ -1,13 +1,12 @@
 #include "common/base/secret.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <new>
 #include <utility>
 
 #include <openssl/crypto.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 namespace twinseal {
 namespace {
@@ -26,9 +25,11 @@ void Scrub(std::span<std::uint8_t> bytes) {
 Secret::Secret(std::size_t size) : size_(size) {
   if (size == 0) return;
   mapped_ = RoundUpToPage(size);
-  void* const pages = mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* const pages =
+      mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (pages == MAP_FAILED) throw std::bad_alloc();
-  // Where the limit is too small the pages stay unlocked: the secret still works and is still scrubbed.
+  // Where the limit is too small the pages stay unlocked: the secret still works and is still
+  // scrubbed.
   (void)mlock(pages, mapped_);
   (void)madvise(pages, mapped_, MADV_DONTDUMP);
   (void)madvise(pages, mapped_, MADV_WIPEONFORK);

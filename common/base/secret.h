@@ -14,8 +14,8 @@ class SecretAccess {
   explicit SecretAccess() = default;
 };
 
-// Move-only. The bytes sit in pages that are locked into memory where the limit allows, left out of core dumps,
-// and scrubbed when the object dies or is moved from. One owner; not thread-safe.
+// Move-only. The bytes sit in pages that are locked into memory where the limit allows, left out of
+// core dumps, and scrubbed when the object dies or is moved from. One owner; not thread-safe.
 class Secret {
  public:
   Secret() = default;
@@ -36,7 +36,8 @@ class Secret {
   BytesView Reveal(SecretAccess) const { return {data_, size_}; }
   std::span<std::uint8_t> Writable(SecretAccess) { return {data_, size_}; }
 
-  // Cuts the secret to its first `size` bytes, scrubbing what falls off. No effect when it is not longer.
+  // Cuts the secret to its first `size` bytes, scrubbing what falls off. No effect when it is not
+  // longer.
   void Truncate(std::size_t size);
 
   // In constant time for equal sizes.

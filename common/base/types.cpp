@@ -28,7 +28,8 @@ Error BadName(std::string_view what, std::string_view rule) {
 
 Result<KeyId> KeyId::FromBytes(BytesView bytes) {
   if (bytes.size() != kSize) {
-    return Error(Code::kInvalidArgument, fmt::format("a key id has {} bytes, not {}", kSize, bytes.size()));
+    return Error(Code::kInvalidArgument,
+                 fmt::format("a key id has {} bytes, not {}", kSize, bytes.size()));
   }
   KeyId id;
   std::ranges::copy(bytes, id.bytes_.begin());
@@ -52,9 +53,13 @@ Result<KeyName> KeyName::Parse(std::string_view text) {
   if (text.size() > kMaxSize) {
     return BadName(kWhat, fmt::format("has at most {} characters, not {}", kMaxSize, text.size()));
   }
-  const auto allowed = [](char c) { return IsLower(c) || IsDigit(c) || c == '.' || c == '_' || c == '-'; };
-  if (!std::ranges::all_of(text, allowed)) return BadName(kWhat, "holds only a-z, 0-9, '.', '_' and '-'");
-  if (!IsLower(text.front()) && !IsDigit(text.front())) return BadName(kWhat, "begins with a letter or a digit");
+  const auto allowed = [](char c) {
+    return IsLower(c) || IsDigit(c) || c == '.' || c == '_' || c == '-';
+  };
+  if (!std::ranges::all_of(text, allowed))
+    return BadName(kWhat, "holds only a-z, 0-9, '.', '_' and '-'");
+  if (!IsLower(text.front()) && !IsDigit(text.front()))
+    return BadName(kWhat, "begins with a letter or a digit");
   return KeyName(std::string(text));
 }
 
@@ -73,12 +78,14 @@ Result<SiteName> SiteName::Parse(std::string_view text) {
 Result<RequestId> RequestId::Parse(std::string_view text) {
   constexpr std::string_view kWhat = "a request_id";
   if (text.size() < kMinSize || text.size() > kMaxSize) {
-    return BadName(kWhat, fmt::format("has {} to {} characters, not {}", kMinSize, kMaxSize, text.size()));
+    return BadName(kWhat,
+                   fmt::format("has {} to {} characters, not {}", kMinSize, kMaxSize, text.size()));
   }
   const auto allowed = [](char c) {
     return IsLower(c) || IsUpper(c) || IsDigit(c) || c == '-' || c == '_';
   };
-  if (!std::ranges::all_of(text, allowed)) return BadName(kWhat, "holds only A-Z, a-z, 0-9, '-' and '_'");
+  if (!std::ranges::all_of(text, allowed))
+    return BadName(kWhat, "holds only A-Z, a-z, 0-9, '-' and '_'");
   return RequestId(std::string(text));
 }
 

@@ -1,4 +1,5 @@
-// Types for what would otherwise be strings and integers: they do not mix, and a made one is a valid one.
+// Types for what would otherwise be strings and integers: they do not mix, and a made one is a
+// valid one.
 #pragma once
 
 #include <array>
@@ -42,20 +43,25 @@ constexpr std::uint32_t Number(KeyVersion version) { return static_cast<std::uin
 
 // Counts the changes of one key's state and policy, from 1. It never goes back.
 enum class KeyRevision : std::uint64_t {};
-constexpr std::uint64_t Number(KeyRevision revision) { return static_cast<std::uint64_t>(revision); }
+constexpr std::uint64_t Number(KeyRevision revision) {
+  return static_cast<std::uint64_t>(revision);
+}
 
 // Counts the vault blobs made of one key version at one site, from 1. It never goes back.
 enum class Generation : std::uint64_t {};
-constexpr std::uint64_t Number(Generation generation) { return static_cast<std::uint64_t>(generation); }
+constexpr std::uint64_t Number(Generation generation) {
+  return static_cast<std::uint64_t>(generation);
+}
 
-// What people call a key: 1 to 64 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit. Names that begin
-// with "twinseal." belong to the appliance.
+// What people call a key: 1 to 64 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit.
+// Names that begin with "twinseal." belong to the appliance.
 class KeyName {
  public:
   static constexpr std::size_t kMaxSize = 64;
   static constexpr std::string_view kReservedPrefix = "twinseal.";
 
-  // invalid_argument that says which rule was broken; it never repeats more than the first bytes of `text`.
+  // invalid_argument that says which rule was broken; it never repeats more than the first bytes of
+  // `text`.
   static Result<KeyName> Parse(std::string_view text);
 
   const std::string& text() const { return text_; }
@@ -84,7 +90,8 @@ class SiteName {
   std::string text_;
 };
 
-// Chosen by the caller, so that a mutation sent twice happens once: 8 to 64 of A-Z, a-z, 0-9, '-' and '_'.
+// Chosen by the caller, so that a mutation sent twice happens once: 8 to 64 of A-Z, a-z, 0-9, '-'
+// and '_'.
 class RequestId {
  public:
   static constexpr std::size_t kMinSize = 8;
