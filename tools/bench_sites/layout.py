@@ -1,0 +1,141 @@
+"""Where everything lies: the repository, the built programs, the bench's files."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import BenchError
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+RELEASE_BUILD = REPOSITORY / "build" / "release"
+
+PROGRAM_NAMES = ("twinseald", "twinseal-core", "twinseal")
+
+
+@dataclass(frozen=True)
+class Programs:
+    """The folder of the built programs."""
+
+    folder: Path
+
+    @classmethod
+    def find(cls) -> "Programs":
+        """Those that TWINSEAL_PROGRAMS names, else the release build's."""
+        return cls(Path(os.environ.get("TWINSEAL_PROGRAMS") or RELEASE_BUILD / "bin").absolute())
+
+    def missing(self) -> list[str]:
+        return [name for name in PROGRAM_NAMES if not os.access(self.folder / name, os.X_OK)]
+
+    def check(self) -> None:
+        missing = self.missing()
+        if missing:
+            raise BenchError(f"The programs {', '.join(missing)} are not built in {self.folder}. "
+                             "Build them with `./tools/quickstart`.")
+
+    @property
+    def service(self) -> Path:
+        return self.folder / "twinseald"
+
+    @property
+    def core(self) -> Path:
+        return self.folder / "twinseal-core"
+
+    @property
+    def cli(self) -> Path:
+        return self.folder / "twinseal"
+
+
+@dataclass(frozen=True)
+class SiteFiles:
+    """The files of one appliance. All are its own; nothing is shared with another site."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def token_folder(self) -> Path:
+        return self.folder / "token"
+
+    @property
+    def module_config(self) -> Path:
+        return self.folder / "softhsm2.conf"
+
+    @property
+    def pin(self) -> Path:
+        return self.folder / "pin"
+
+    @property
+    def so_pin(self) -> Path:
+        return self.folder / "so-pin"
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "twinseald.conf"
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def vault(self) -> Path:
+        return self.data / "vault" / "vault.db"
+
+    @property
+    def ledger(self) -> Path:
+        return self.data / "ledger" / "ledger.db"
+
+    @property
+    def audit(self) -> Path:
+        return self.data / "audit" / "audit.db"
+
+    @property
+    def ready(self) -> Path:
+        """Written by twinseald once it answers: its port and process id."""
+        return self.folder / "ready.json"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "twinseald.log"
+
+    @property
+    def record(self) -> Path:
+        """What the bench remembers of the site: port and running process."""
+        return self.folder / "site.json"
+
+
+@dataclass(frozen=True)
+class BenchFiles:
+    """The files of a bench."""
+
+    folder: Path
+
+    @classmethod
+    def find(cls) -> "BenchFiles":
+        """In TWINSEAL_BENCH, else build/testbench."""
+        return cls(Path(os.environ.get("TWINSEAL_BENCH") or
+                        REPOSITORY / "build" / "testbench").absolute())
+
+    @property
+    def marker(self) -> Path:
+        """Says that the folder is a bench, so that `down` never removes anything else."""
+        return self.folder / "bench.json"
+
+    @property
+    def operator(self) -> Path:
+        """The first operator's key and certificate, and the CA's certificate."""
+        return self.folder / "operator"
+
+    @property
+    def sites(self) -> Path:
+        return self.folder / "sites"
+
+    def site(self, name: str) -> SiteFiles:
+        return SiteFiles(self.sites / name)
+
+    def site_names(self) -> list[str]:
+        if not self.sites.is_dir():
+            return []
+        return sorted(entry.name for entry in self.sites.iterdir() if entry.is_dir())

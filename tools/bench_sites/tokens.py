@@ -1,0 +1,33 @@
+"""The PKCS#11 modules that a bench can stand on."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import BenchError
+from .layout import SiteFiles
+
+
+def _first_that_exists(what: str, package: str, *paths: str) -> str:
+    for path in paths:
+        if Path(path).exists():
+            return path
+    raise BenchError(f"{what} is not installed. Install the package {package}, or run ./tools/packages test.")
+
+
+@dataclass(frozen=True)
+class Token:
+    """What an appliance's configuration says of its HSM, and the environment that the module reads."""
+
+    settings: dict[str, str]
+    environment: dict[str, str]
+
+
+def softhsm(site: SiteFiles) -> Token:
+    """A token folder and configuration of its own, so that sites share nothing."""
+    module = _first_that_exists("SoftHSM2", "softhsm2", "/usr/lib/softhsm/libsofthsm2.so",
+                                "/usr/lib64/softhsm/libsofthsm2.so")
+    site.token_folder.mkdir(mode=0o700, exist_ok=True)
+    site.module_config.write_text(f"directories.tokendir = {site.token_folder}\n"
+                                  "objectstore.backend = file\nlog.level = ERROR\n")
+    return Token({"hsm_module": module, "hsm_token": f"twinseal-{site.name}"},
+                 {"SOFTHSM2_CONF": str(site.module_config)})
