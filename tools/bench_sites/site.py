@@ -13,7 +13,7 @@ from . import tokens
 from .errors import BenchError
 from .layout import Programs, SiteFiles
 from .processes import Process, start_detached
-from .secrets_files import make_pin, pin_descriptor
+from .pins import make_pin, pin_descriptor
 
 START_PATIENCE_SECONDS = 60.0
 STOP_PATIENCE_SECONDS = 20.0

@@ -8,7 +8,7 @@ import sys
 from .bench import Bench
 from .build import build_programs
 from .errors import BenchError
-from .layout import REPOSITORY
+from .layout import RELEASE_BUILD, REPOSITORY
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -31,7 +31,7 @@ def _arguments() -> argparse.ArgumentParser:
 
 
 def _up(bench: Bench, options: argparse.Namespace) -> int:
-    if not bench.programs.folder.is_relative_to(REPOSITORY) or bench.programs.missing():
+    if bench.programs.missing() and bench.programs.folder == RELEASE_BUILD / "bin":
         subprocess.run([REPOSITORY / "tools" / "packages"], check=True)
         build_programs()
     bench.up([name for name in options.sites.split(",") if name] or None)
