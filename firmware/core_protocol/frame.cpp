@@ -16,25 +16,26 @@ std::size_t ReadLength(const std::uint8_t* header) {
 }  // namespace
 
 std::span<std::uint8_t> FrameDecoder::Writable() {
-  std::size_t wanted = kReadChunkBytes;
   const std::size_t held = end_ - begin_;
+  // What must fit: the rest of the frame that has begun, however long it is.
+  std::size_t needed = kFrameHeaderBytes;
   if (held >= kFrameHeaderBytes) {
     const std::size_t length = std::min(ReadLength(&buffer_[begin_]), kMaxMessageBytes);
-    // The rest of a long frame is read at once.
-    wanted = std::max(wanted, kFrameHeaderBytes + length - std::min(held, length));
+    needed = std::max<std::size_t>(1, kFrameHeaderBytes + length - std::min(held, length));
   }
-  const std::size_t size = std::max(2 * kReadChunkBytes, held + wanted);
-  // A long frame's room is given back once it is not needed any more.
-  const bool oversized = held == 0 && buffer_.size() > size;
-  if (buffer_.size() - end_ < wanted || oversized) {
+  if (begin_ > 0 && buffer_.size() - end_ < std::max(needed, kReadChunkBytes)) {
     std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(begin_),
               buffer_.begin() + static_cast<std::ptrdiff_t>(end_), buffer_.begin());
     begin_ = 0;
     end_ = held;
-    if (buffer_.size() < size || oversized) {
-      buffer_.resize(size);
-      buffer_.shrink_to_fit();
-    }
+  }
+  const std::size_t size = std::max(2 * kReadChunkBytes, held + needed);
+  if (buffer_.size() - end_ < needed) {
+    buffer_.resize(size);
+  } else if (held == 0 && buffer_.size() > size) {
+    // A long frame's room is given back.
+    buffer_.resize(size);
+    buffer_.shrink_to_fit();
   }
   return {buffer_.data() + end_, buffer_.size() - end_};
 }
