@@ -1,0 +1,34 @@
+// An OpenSSL library context of one thread's own.
+#pragma once
+
+#include <openssl/types.h>
+
+#include "common/base/result.h"
+
+namespace twinseal::hsm {
+
+// A worker thread that drives a software token makes one of these first and keeps it until it ends:
+// calls into OpenSSL on this thread that name no context, the module's among them, then use it, and
+// threads do not wait for each other on the locks of the process's default context
+// (docs/decisions/0001-one-openssl-context-a-worker.md). Made and destroyed on the same thread; not
+// movable. Keys that OpenSSL made on this thread die before it.
+class ThreadCryptoContext {
+ public:
+  ThreadCryptoContext();
+  ~ThreadCryptoContext();
+
+  ThreadCryptoContext(const ThreadCryptoContext&) = delete;
+  ThreadCryptoContext& operator=(const ThreadCryptoContext&) = delete;
+
+  // internal when OpenSSL could not give a context: the thread goes on with the default one, which
+  // is slower but right.
+  const Status& status() const { return status_; }
+
+ private:
+  OSSL_LIB_CTX* context_ = nullptr;
+  OSSL_PROVIDER* provider_ = nullptr;
+  OSSL_LIB_CTX* previous_ = nullptr;
+  Status status_;
+};
+
+}  // namespace twinseal::hsm

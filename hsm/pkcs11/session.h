@@ -1,0 +1,132 @@
+// A session with the token, and the objects that live in it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/bytes.h"
+#include "common/base/result.h"
+#include "hsm/pkcs11/attributes.h"
+#include "hsm/pkcs11/connection.h"
+#include "hsm/pkcs11/cryptoki.h"
+#include "hsm/pkcs11/mechanism.h"
+
+namespace twinseal::hsm {
+
+// Names an object on the token within one incarnation of a session. A plain value; owns nothing.
+enum class Object : CK_OBJECT_HANDLE {};
+
+// Owns a session object: destroys it when it dies, on every path. For token objects, which stay,
+// call Release. Move-only; must not outlive its session; used on the session's thread.
+class ObjectHandle {
+ public:
+  ObjectHandle() = default;
+  ObjectHandle(Session& session, Object object);
+  ~ObjectHandle();
+
+  ObjectHandle(ObjectHandle&& other) noexcept;
+  ObjectHandle& operator=(ObjectHandle&& other) noexcept;
+  ObjectHandle(const ObjectHandle&) = delete;
+  ObjectHandle& operator=(const ObjectHandle&) = delete;
+
+  Object get() const { return object_; }
+  bool valid() const { return session_ != nullptr; }
+
+  // Destroys the object now and says whether that worked. An object whose session was lost is gone
+  // already: ok.
+  Status Destroy();
+  // Gives the object up: it stays on the token.
+  Object Release();
+
+ private:
+  Session* session_ = nullptr;
+  Object object_{};
+  std::uint64_t incarnation_ = 0;
+};
+
+struct KeyPair {
+  ObjectHandle public_key;
+  ObjectHandle private_key;
+};
+
+// Used by one thread at a time (two threads that share a session mix up its operations, PKCS#11
+// v2.40 §5.5).
+//
+// Ensure() is asked before each piece of work. After a fault that costs the session, every other
+// member answers unavailable at once, with the CKR name of the fault as origin, until Ensure() has
+// set things up again; then incarnation() is another number and Object values from before mean
+// nothing.
+//
+// Errors everywhere: unavailable when session, token or module is lost; else what the token says,
+// with the CKR name as origin. Results are at most kMaxResultBytes.
+class Session {
+ public:
+  static constexpr std::size_t kMaxResultBytes = 64 * 1024;
+
+  // Made by Connection::NewSession.
+  explicit Session(Connection& connection);
+  ~Session();
+
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // Opens the session, logs in and, where needed, initializes the module again. A few nanoseconds
+  // when all is well. unavailable while the back-off lasts or when another thread is at it for too
+  // long; failed_precondition when the PIN is missing, wrong or locked.
+  Status Ensure();
+  bool ready() const;
+  // Changes when objects that were found or made before are void. Never 0 in a session that was
+  // ready once.
+  std::uint64_t incarnation() const { return incarnation_; }
+
+  Connection& connection() { return connection_; }
+
+  Result<ObjectHandle> GenerateKey(Mechanism mechanism, Template key);
+  Result<KeyPair> GenerateKeyPair(Mechanism mechanism, Template public_key, Template private_key);
+  // C_CreateObject: for tests and for public keys; a secret never comes in this way.
+  Result<ObjectHandle> CreateObject(Template object);
+
+  Result<Bytes> Wrap(Mechanism mechanism, Object wrapping_key, Object key);
+  Result<ObjectHandle> Unwrap(Mechanism mechanism, Object unwrapping_key, BytesView wrapped,
+                              Template key);
+
+  // Single-part. ECDSA signatures are r || s as PKCS#11 has them, not DER.
+  Result<Bytes> Sign(Mechanism mechanism, Object key, BytesView data);
+  // data_loss (CKR_SIGNATURE_INVALID) when the signature, or the MAC, is not right.
+  Status Verify(Mechanism mechanism, Object key, BytesView data, BytesView signature);
+
+  // At most `limit` objects that match; never allocates more than that.
+  Result<std::vector<Object>> Find(Template match, std::size_t limit = 1024);
+  // The one token object of this class and label, remembered until the incarnation changes.
+  // not_found when there is none, failed_precondition when there are several.
+  Result<Object> FindTokenObject(CK_OBJECT_CLASS object_class, std::string_view label);
+  // Forgets what FindTokenObject remembers, after token objects were made or destroyed.
+  void ForgetTokenObjects();
+
+  Result<Bytes> GetAttribute(Object object, CK_ATTRIBUTE_TYPE type);
+  Result<CK_ULONG> GetUlong(Object object, CK_ATTRIBUTE_TYPE type);
+  Result<bool> GetBool(Object object, CK_ATTRIBUTE_TYPE type);
+
+  Status Destroy(Object object);
+
+  // From the token's generator.
+  Status Random(std::span<std::uint8_t> bytes);
+
+  // The token's mechanisms, and what it says of one.
+  Result<std::vector<CK_MECHANISM_TYPE>> Mechanisms();
+  Result<CK_MECHANISM_INFO> MechanismInfo(CK_MECHANISM_TYPE type);
+
+ private:
+  friend class Connection;
+  struct Impl;
+
+  Connection& connection_;
+  std::uint64_t incarnation_ = 0;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace twinseal::hsm
