@@ -1,0 +1,386 @@
+#include "firmware/service/keys/key_store.h"
+
+#include <chrono>
+#include <utility>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "common/crypto/algorithms.h"
+#include "firmware/policy/key_policy.h"
+#include "firmware/service/keys/layout.h"
+#include "firmware/service/keys/transitions.h"
+
+namespace twinseal::service {
+namespace {
+
+// A guard fails when someone else was quicker; more often than this in a row is a fault.
+constexpr int kMaxAttempts = 8;
+constexpr int kMaxCommitRepeats = 3;
+
+Bytes Serialized(const v1::Key& key) { return ToBytes(key.SerializeAsString()); }
+
+v1::KeyHeader HeaderOf(const v1::Key& key, const KeyId& id) {
+  v1::KeyHeader header;
+  header.set_key_id(ToString(id.bytes()));
+  header.set_version(key.current_version());
+  header.set_revision(key.revision());
+  header.set_algorithm(key.algorithm());
+  header.set_storage(key.storage());
+  header.set_state(key.state());
+  *header.mutable_policy() = key.policy();
+  return header;
+}
+
+void AddVersion(v1::Key& key, const std::string& public_key_der, std::int64_t now) {
+  v1::KeyVersionInfo& version = *key.add_versions();
+  version.set_version(key.current_version());
+  version.set_public_key_der(public_key_der);
+  version.set_created_unix_ms(now);
+}
+
+void PutKey(ledger::Transaction& transaction, const KeyId& id, const v1::Key& key) {
+  transaction.writes.push_back(ledger::Put{KeyPath(id), Serialized(key)});
+}
+
+Error Contended() {
+  return Error(Code::kAborted, "the key is being changed by others all the time; try again");
+}
+
+Status CheckSite(const v1::KeyPolicy& policy, const SiteName& site) {
+  if (policy::AllowsSite(policy, site)) return Ok();
+  return Error(Code::kInvalidArgument,
+               fmt::format("policy.sites does not name this site, '{}'; a key is made and changed "
+                           "at a site that holds it",
+                           site.text()));
+}
+
+// The draft of a new key, from a request whose name was looked at already.
+Result<v1::Key> Draft(const KeyName& name, const v1::CreateKeyRequest& request, const KeyId& id,
+                      std::int64_t now) {
+  if (crypto::Find(request.algorithm()) == nullptr) {
+    return Error(Code::kInvalidArgument,
+                 "algorithm is needed: one of EC_P256, EC_P384, EC_P521, RSA_2048, RSA_3072, "
+                 "RSA_4096 and ED25519");
+  }
+  v1::Storage storage = request.storage();
+  if (storage == v1::STORAGE_UNSPECIFIED) storage = v1::VAULT;
+  if (storage != v1::VAULT && storage != v1::TOKEN) {
+    return Error(Code::kInvalidArgument, "storage is VAULT or TOKEN");
+  }
+  TWINSEAL_ASSIGN_OR_RETURN(v1::KeyPolicy policy,
+                            policy::ValidatePolicy(request.policy(), request.algorithm(), storage));
+  v1::Key key;
+  key.set_key_id(id.Hex());
+  key.set_name(name.text());
+  key.set_algorithm(request.algorithm());
+  key.set_storage(storage);
+  key.set_state(v1::ENABLED);
+  key.set_current_version(1);
+  *key.mutable_policy() = std::move(policy);
+  key.set_revision(1);
+  key.set_created_unix_ms(now);
+  return key;
+}
+
+}  // namespace
+
+std::int64_t SystemMilliseconds() {
+  using std::chrono::system_clock;
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             system_clock::now().time_since_epoch())
+      .count();
+}
+
+KeyStore::KeyStore(ledger::Ledger& ledger, Core& core, KeyDirectory& directory, SiteName site,
+                   WallClock clock)
+    : ledger_(ledger),
+      core_(core),
+      directory_(directory),
+      site_(std::move(site)),
+      clock_(std::move(clock)) {}
+
+Mutex& KeyStore::Stripe(const KeyId& id) {
+  return stripes_[std::hash<KeyId>{}(id) % stripes_.size()];
+}
+
+Result<v1::Key> KeyStore::Create(const Mutation& mutation, const v1::CreateKeyRequest& request) {
+  TWINSEAL_ASSIGN_OR_RETURN(const KeyName name, policy::NewKeyName(request.name()));
+  if (LooksLikeKeyId(name.text())) {
+    return Error(Code::kInvalidArgument,
+                 "name looks like a key id, 32 hexadecimal digits; choose another");
+  }
+  return CreateValid(mutation, name, request);
+}
+
+Result<v1::Key> KeyStore::CreateOwn(const Mutation& mutation, const KeyName& name,
+                                    v1::Algorithm algorithm) {
+  v1::CreateKeyRequest request;
+  request.set_name(name.text());
+  request.set_algorithm(algorithm);
+  return CreateValid(mutation, name, request);
+}
+
+Result<v1::Key> KeyStore::CreateValid(const Mutation& mutation, const KeyName& name,
+                                      const v1::CreateKeyRequest& request) {
+  for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
+    TWINSEAL_ASSIGN_OR_RETURN(std::optional<v1::Key> before, Replay(mutation));
+    if (before) return *std::move(before);
+    TWINSEAL_ASSIGN_OR_RETURN(const v1::Key draft, Draft(name, request, KeyId::Random(), clock_()));
+    TWINSEAL_RETURN_IF_ERROR(CheckSite(draft.policy(), site_));
+    TWINSEAL_ASSIGN_OR_RETURN(const std::optional<ledger::Entry> taken,
+                              ledger_.Get(NamePath(name.text())));
+    if (taken) {
+      return Error(Code::kAlreadyExists, fmt::format("there is a key named '{}' already (names of "
+                                                     "destroyed keys are not used again); choose "
+                                                     "another name",
+                                                     name.text()));
+    }
+    TWINSEAL_ASSIGN_OR_RETURN(std::optional<v1::Key> made, TryCreate(mutation, draft));
+    if (made) return *std::move(made);
+  }
+  return Contended();
+}
+
+Result<std::optional<v1::Key>> KeyStore::TryCreate(const Mutation& mutation, const v1::Key& draft) {
+  TWINSEAL_ASSIGN_OR_RETURN(const KeyId id, KeyId::FromHex(draft.key_id()));
+  const MutexLock lock(Stripe(id));
+  std::optional<ledger::Revision> marked;
+  if (draft.storage() == v1::TOKEN) {
+    // The key pair is on the token as soon as it is generated. Marked first, it is removed at the
+    // next start if we end before the ledger has it.
+    ledger::Transaction mark;
+    mark.writes.push_back(ledger::Put{PendingPath(site_, id), {}});
+    TWINSEAL_ASSIGN_OR_RETURN(const ledger::Outcome outcome, Commit(mark));
+    marked = outcome.revision;
+  }
+  const auto give_up = [&] {
+    if (!marked) return;
+    if (const Status settled = Settle(id, mutation.deadline); !settled.ok()) {
+      spdlog::warn("removing the unused key {} from the token: {}", id.Hex(),
+                   settled.error().message());
+    }
+  };
+  Result<v1::ReplicaBlob> blob = Generate(core_, HeaderOf(draft, id), mutation.deadline);
+  if (!blob.ok()) {
+    give_up();
+    return blob.error();
+  }
+  v1::Key key = draft;
+  AddVersion(key, blob->header().public_key_der(), clock_());
+  ledger::Transaction transaction;
+  transaction.guards.push_back(ledger::Absent{NamePath(key.name())});
+  PutKey(transaction, id, key);
+  transaction.writes.push_back(ledger::Put{BlobPath(id, 1), ToBytes(blob->replica_blob())});
+  transaction.writes.push_back(ledger::Put{NamePath(key.name()), ToBytes(id.Hex())});
+  const Result<bool> committed =
+      CommitAndSettle(std::move(transaction), &mutation, key, id, mutation.deadline);
+  if (!committed.ok()) return committed.error();
+  if (!*committed) {
+    give_up();
+    return std::optional<v1::Key>();
+  }
+  return std::optional<v1::Key>(std::move(key));
+}
+
+Result<v1::Key> KeyStore::Rotate(const Mutation& mutation, const MayChange& authorized) {
+  TWINSEAL_ASSIGN_OR_RETURN(const KeyId id, KeyId::FromHex(authorized.key_id()));
+  for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
+    TWINSEAL_ASSIGN_OR_RETURN(std::optional<v1::Key> before, Replay(mutation));
+    if (before) return *std::move(before);
+    TWINSEAL_ASSIGN_OR_RETURN(std::optional<v1::Key> after, TryRotate(mutation, id));
+    if (after) return *std::move(after);
+  }
+  return Contended();
+}
+
+Result<std::optional<v1::Key>> KeyStore::TryRotate(const Mutation& mutation, const KeyId& id) {
+  const MutexLock lock(Stripe(id));
+  TWINSEAL_ASSIGN_OR_RETURN(Stored stored, Load(id));
+  v1::Key& key = stored.key;
+  TWINSEAL_RETURN_IF_ERROR(CheckRotation(key));
+  key.set_current_version(key.current_version() + 1);
+  key.set_revision(key.revision() + 1);
+  TWINSEAL_ASSIGN_OR_RETURN(const v1::ReplicaBlob blob,
+                            Generate(core_, HeaderOf(key, id), mutation.deadline));
+  AddVersion(key, blob.header().public_key_der(), clock_());
+  ledger::Transaction transaction;
+  transaction.guards.push_back(ledger::UnchangedSince{KeyPath(id), stored.modified});
+  PutKey(transaction, id, key);
+  transaction.writes.push_back(
+      ledger::Put{BlobPath(id, key.current_version()), ToBytes(blob.replica_blob())});
+  TWINSEAL_ASSIGN_OR_RETURN(const bool committed, CommitAndSettle(std::move(transaction), &mutation,
+                                                                  key, id, mutation.deadline));
+  if (!committed) return std::optional<v1::Key>();
+  return std::optional<v1::Key>(std::move(key));
+}
+
+Result<v1::Key> KeyStore::Change(const Mutation& mutation, const MayChange& authorized,
+                                 const Transition& transition) {
+  TWINSEAL_ASSIGN_OR_RETURN(const KeyId id, KeyId::FromHex(authorized.key_id()));
+  for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
+    TWINSEAL_ASSIGN_OR_RETURN(std::optional<v1::Key> before, Replay(mutation));
+    if (before) return *std::move(before);
+    TWINSEAL_ASSIGN_OR_RETURN(std::optional<v1::Key> after,
+                              TryChange(&mutation, id, transition, mutation.deadline));
+    if (after) return *std::move(after);
+  }
+  return Contended();
+}
+
+Result<std::optional<v1::Key>> KeyStore::TryChange(const Mutation* mutation, const KeyId& id,
+                                                   const Transition& transition,
+                                                   Deadline deadline) {
+  const MutexLock lock(Stripe(id));
+  TWINSEAL_ASSIGN_OR_RETURN(const Stored stored, Load(id));
+  TWINSEAL_ASSIGN_OR_RETURN(v1::Key key, transition(stored.key));
+  ledger::Transaction transaction;
+  transaction.guards.push_back(ledger::UnchangedSince{KeyPath(id), stored.modified});
+  if (key.revision() == stored.key.revision()) {
+    // Nothing to change; the answer is recorded all the same, so that it stays the answer.
+    if (mutation == nullptr) return std::optional<v1::Key>(std::move(key));
+    RecordAnswer(transaction, *mutation, Serialized(key), clock_());
+    TWINSEAL_ASSIGN_OR_RETURN(const ledger::Outcome outcome, Commit(transaction));
+    if (!outcome.committed) return std::optional<v1::Key>();
+    TWINSEAL_RETURN_IF_ERROR(Settle(id, deadline));
+    return std::optional<v1::Key>(std::move(key));
+  }
+  TWINSEAL_RETURN_IF_ERROR(CheckSite(key.policy(), site_));
+  PutKey(transaction, id, key);
+  if (key.state() == v1::DESTROYED) {
+    for (const v1::KeyVersionInfo& version : key.versions()) {
+      transaction.writes.push_back(ledger::Remove{BlobPath(id, version.version())});
+    }
+  } else {
+    TWINSEAL_ASSIGN_OR_RETURN(const Bytes blob, LoadBlob(id, key.current_version()));
+    TWINSEAL_ASSIGN_OR_RETURN(
+        const v1::ReplicaBlob revised,
+        Revise(core_, blob, key.state(), key.policy(), KeyRevision(key.revision()), deadline));
+    transaction.writes.push_back(
+        ledger::Put{BlobPath(id, key.current_version()), ToBytes(revised.replica_blob())});
+  }
+  TWINSEAL_ASSIGN_OR_RETURN(const bool committed,
+                            CommitAndSettle(std::move(transaction), mutation, key, id, deadline));
+  if (!committed) return std::optional<v1::Key>();
+  return std::optional<v1::Key>(std::move(key));
+}
+
+Result<bool> KeyStore::CommitAndSettle(ledger::Transaction transaction, const Mutation* mutation,
+                                       const v1::Key& key, const KeyId& id, Deadline deadline) {
+  if (mutation != nullptr) RecordAnswer(transaction, *mutation, Serialized(key), clock_());
+  transaction.writes.push_back(
+      ledger::Put{PendingPath(site_, id), ToBytes(std::to_string(key.revision()))});
+  TWINSEAL_ASSIGN_OR_RETURN(const ledger::Outcome outcome, Commit(transaction));
+  if (!outcome.committed) return false;
+  // From here the change stands, whatever happens to us.
+  TWINSEAL_RETURN_IF_ERROR(directory_.Apply(key, outcome.revision));
+  if (const Status settled = Settle(id, deadline); !settled.ok()) {
+    return settled.error().Within(
+        fmt::format("the change of '{}' is recorded, but not yet in force everywhere; send it "
+                    "again with the same "
+                    "request_id",
+                    key.name()));
+  }
+  return true;
+}
+
+Result<ledger::Outcome> KeyStore::Commit(const ledger::Transaction& transaction) {
+  for (int repeat = 1;; ++repeat) {
+    Result<ledger::Outcome> outcome = ledger_.Commit(transaction);
+    const bool unknown = !outcome.ok() && outcome.error().code() == Code::kUnavailable;
+    if (!unknown || repeat == kMaxCommitRepeats) return outcome;
+  }
+}
+
+Result<std::optional<v1::Key>> KeyStore::Replay(const Mutation& mutation) {
+  TWINSEAL_ASSIGN_OR_RETURN(const std::optional<Bytes> answer, FindAnswer(ledger_, mutation));
+  if (!answer) return std::optional<v1::Key>();
+  v1::Key key;
+  if (!key.ParseFromArray(answer->data(), static_cast<int>(answer->size()))) {
+    return Error(Code::kDataLoss,
+                 "the ledger's record of this request is damaged; use a new request_id");
+  }
+  TWINSEAL_ASSIGN_OR_RETURN(const KeyId id, KeyId::FromHex(key.key_id()));
+  const MutexLock lock(Stripe(id));
+  TWINSEAL_RETURN_IF_ERROR(Settle(id, mutation.deadline));
+  return std::optional<v1::Key>(std::move(key));
+}
+
+Result<KeyStore::Stored> KeyStore::Load(const KeyId& id) {
+  TWINSEAL_ASSIGN_OR_RETURN(const std::optional<ledger::Entry> entry, ledger_.Get(KeyPath(id)));
+  if (!entry)
+    return Error(Code::kNotFound, fmt::format("there is no key with the id {}", id.Hex()));
+  Stored stored{{}, entry->modified};
+  if (!stored.key.ParseFromArray(entry->value.data(), static_cast<int>(entry->value.size()))) {
+    return Error(Code::kDataLoss,
+                 fmt::format("the ledger's record of key {} is damaged", id.Hex()));
+  }
+  return stored;
+}
+
+Result<Bytes> KeyStore::LoadBlob(const KeyId& id, std::uint32_t version) {
+  TWINSEAL_ASSIGN_OR_RETURN(std::optional<ledger::Entry> entry, ledger_.Get(BlobPath(id, version)));
+  if (!entry) {
+    return Error(Code::kDataLoss,
+                 fmt::format("the ledger has no blob of key {} version {}", id.Hex(), version));
+  }
+  return std::move(entry->value);
+}
+
+Result<v1::Key> KeyStore::Read(const KeyId& id) {
+  TWINSEAL_ASSIGN_OR_RETURN(Stored stored, Load(id));
+  return std::move(stored.key);
+}
+
+Status KeyStore::Deliver(const KeyId& id, Deadline deadline) {
+  TWINSEAL_ASSIGN_OR_RETURN(const std::optional<ledger::Entry> entry, ledger_.Get(KeyPath(id)));
+  // A mark without a record is a token key whose creation was interrupted.
+  if (!entry) return Erase(core_, id, deadline);
+  TWINSEAL_ASSIGN_OR_RETURN(const Stored stored, Load(id));
+  if (stored.key.state() == v1::DESTROYED) return Erase(core_, id, deadline);
+  TWINSEAL_ASSIGN_OR_RETURN(const Bytes blob, LoadBlob(id, stored.key.current_version()));
+  return Install(core_, blob, deadline);
+}
+
+Status KeyStore::Settle(const KeyId& id, Deadline deadline) {
+  const std::string path = PendingPath(site_, id);
+  TWINSEAL_ASSIGN_OR_RETURN(const std::optional<ledger::Entry> mark, ledger_.Get(path));
+  if (!mark) return Ok();
+  TWINSEAL_RETURN_IF_ERROR(Deliver(id, deadline));
+  ledger::Transaction transaction;
+  transaction.guards.push_back(ledger::UnchangedSince{path, mark->modified});
+  transaction.writes.push_back(ledger::Remove{path});
+  // When a newer mark has taken its place, whoever set that one settles it.
+  TWINSEAL_ASSIGN_OR_RETURN([[maybe_unused]] const ledger::Outcome outcome, Commit(transaction));
+  return Ok();
+}
+
+Result<std::size_t> KeyStore::SettleAll(Deadline deadline) {
+  const std::string prefix = PendingPrefix(site_);
+  TWINSEAL_ASSIGN_OR_RETURN(const ledger::Listing marks,
+                            ledger_.List(ledger::Range::Prefix(prefix)));
+  std::size_t waiting = 0;
+  for (const ledger::Entry& mark : marks.entries) {
+    const Result<KeyId> id = KeyId::FromHex(std::string_view(mark.key).substr(prefix.size()));
+    if (!id.ok()) continue;
+    const MutexLock lock(Stripe(*id));
+    if (const Status settled = Settle(*id, deadline); !settled.ok()) {
+      spdlog::warn("telling the signing core about key {}: {}", id->Hex(),
+                   settled.error().message());
+      ++waiting;
+    }
+  }
+  return waiting;
+}
+
+Result<std::optional<v1::Key>> KeyStore::DestroyIfDue(const KeyId& id, Deadline deadline) {
+  const std::int64_t now = clock_();
+  TWINSEAL_ASSIGN_OR_RETURN(const v1::Key before, Read(id));
+  if (before.state() != v1::PENDING_DESTRUCTION || before.destruction_unix_ms() > now) {
+    return std::optional<v1::Key>();
+  }
+  return TryChange(
+      nullptr, id, [now](v1::Key key) { return Destroy(std::move(key), now); }, deadline);
+}
+
+}  // namespace twinseal::service

@@ -1,0 +1,99 @@
+// Making and changing keys: the ledger is told first, then the signing core, then the caller.
+//
+// What is acknowledged survives the end of any process at any moment. A change is one ledger
+// transaction that also holds the answer (under the request's id) and a mark that the core does not
+// know it yet; the mark goes when the core has taken the change in. Whoever finds a mark later, a
+// repeated request or the next start, finishes the work.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/mutex.h"
+#include "common/base/result.h"
+#include "common/base/types.h"
+#include "common/ledger/ledger.h"
+#include "firmware/policy/authorize.h"
+#include "firmware/service/core_link/core.h"
+#include "firmware/service/keys/key_directory.h"
+#include "firmware/service/keys/request_log.h"
+#include "twinseal/v1/keys.pb.h"
+
+namespace twinseal::service {
+
+// Milliseconds since 1970.
+using WallClock = std::function<std::int64_t()>;
+std::int64_t SystemMilliseconds();
+
+// Thread-safe. Every call blocks on ledger and core; none is for a reactor's thread.
+class KeyStore {
+ public:
+  using MayChange = policy::AuthorizedKey<policy::KeyAction::kChange>;
+  // One of transitions.h.
+  using Transition = std::function<Result<v1::Key>(v1::Key)>;
+
+  KeyStore(ledger::Ledger& ledger, Core& core, KeyDirectory& directory, SiteName site,
+           WallClock clock);
+
+  // already_exists when the name is taken, also by a destroyed key; invalid_argument names the
+  // field.
+  Result<v1::Key> Create(const Mutation& mutation, const v1::CreateKeyRequest& request);
+  // A key of the appliance's own ("twinseal.operator-ca"), as at set-up.
+  Result<v1::Key> CreateOwn(const Mutation& mutation, const KeyName& name, v1::Algorithm algorithm);
+  Result<v1::Key> Rotate(const Mutation& mutation, const MayChange& key);
+  Result<v1::Key> Change(const Mutation& mutation, const MayChange& key,
+                         const Transition& transition);
+
+  // The whole record, with its versions. not_found when there is none.
+  Result<v1::Key> Read(const KeyId& key);
+
+  // Gives the core what the ledger has of this key: for one that answered that it does not know the
+  // newest revision.
+  Status Deliver(const KeyId& key, Deadline deadline);
+  // Finishes what an earlier end interrupted. Returns how many keys are still waiting, the core
+  // being unavailable.
+  Result<std::size_t> SettleAll(Deadline deadline);
+
+  // Destroys the key if it is due. Nothing when it is not any more.
+  Result<std::optional<v1::Key>> DestroyIfDue(const KeyId& key, Deadline deadline);
+
+  const SiteName& site() const { return site_; }
+
+ private:
+  struct Stored {
+    v1::Key key;
+    ledger::Revision modified;
+  };
+
+  Result<std::optional<v1::Key>> Replay(const Mutation& mutation);
+  Result<v1::Key> CreateValid(const Mutation& mutation, const KeyName& name,
+                              const v1::CreateKeyRequest& request);
+  // One attempt; nothing when a guard did not hold and it is to be tried again.
+  Result<std::optional<v1::Key>> TryCreate(const Mutation& mutation, const v1::Key& draft);
+  Result<std::optional<v1::Key>> TryRotate(const Mutation& mutation, const KeyId& id);
+  Result<std::optional<v1::Key>> TryChange(const Mutation* mutation, const KeyId& id,
+                                           const Transition& transition, Deadline deadline);
+  Result<Stored> Load(const KeyId& id);
+  Result<Bytes> LoadBlob(const KeyId& id, std::uint32_t version);
+  // Repeats the identical transaction while the outcome is unknown.
+  Result<ledger::Outcome> Commit(const ledger::Transaction& transaction);
+  Status Settle(const KeyId& id, Deadline deadline);
+  // Commits, tells the local view and then the core. False when a guard did not hold.
+  Result<bool> CommitAndSettle(ledger::Transaction transaction, const Mutation* mutation,
+                               const v1::Key& key, const KeyId& id, Deadline deadline);
+  Mutex& Stripe(const KeyId& id);
+
+  ledger::Ledger& ledger_;
+  Core& core_;
+  KeyDirectory& directory_;
+  const SiteName site_;
+  const WallClock clock_;
+  // One change of a key at a time, so that its core hears of them in their order.
+  std::array<Mutex, 64> stripes_;
+};
+
+}  // namespace twinseal::service
