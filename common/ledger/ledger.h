@@ -1,7 +1,8 @@
-// The ledger: the small, strongly consistent record that the sites share. One interface, one test suite; SQLite is
-// its engine when an appliance is alone, etcd when it is paired.
+// The ledger: the small, strongly consistent record that the sites share. One interface, one test
+// suite; SQLite is its engine when an appliance is alone, etcd when it is paired.
 //
-// Keys are ordered byte strings ("/key/<id>/meta"). Each commit makes one revision, higher than every one before.
+// Keys are ordered byte strings ("/key/<id>/meta"). Each commit makes one revision, higher than
+// every one before.
 #pragma once
 
 #include <cstddef>
@@ -30,7 +31,8 @@ struct Entry {
   Revision modified;  // The commit that last wrote it.
 };
 
-// Keys from `first` up to but without `end`, in byte order, at most `limit` of them (0: all).
+// Keys from `first` up to but without `end` (empty: to the last one), in byte order, at most
+// `limit` of them (0: all).
 struct Range {
   std::string first;
   std::string end;
@@ -42,8 +44,8 @@ struct Range {
 
 struct Listing {
   std::vector<Entry> entries;
-  bool more = false;  // The limit cut the listing.
-  Revision revision;  // The listing is of this revision.
+  bool more = false;    // The limit cut the listing.
+  Revision revision{};  // The listing is of this revision.
 };
 
 // A guard holds when the key is absent, or was last written by that very commit.
@@ -71,13 +73,18 @@ struct Transaction {
   std::vector<Write> writes;
 };
 
-// The limits of etcd, so that what one engine takes the other takes (etcd: --max-txn-ops, --max-request-bytes).
+// The limits of etcd, so that what one engine takes the other takes (etcd: --max-txn-ops,
+// --max-request-bytes).
 inline constexpr std::size_t kMaxOperations = 128;
 inline constexpr std::size_t kMaxTransactionBytes = 1536 * 1024;
 
+// For engines: invalid_argument, saying which rule was broken, for a transaction that is beyond the
+// limits, names an empty key or writes one twice.
+Status CheckTransaction(const Transaction& transaction);
+
 struct Outcome {
   bool committed = false;  // False: a guard did not hold; nothing happened.
-  Revision revision;       // Of the commit, or the newest when nothing happened.
+  Revision revision{};     // Of the commit; the newest when nothing happened or was to be changed.
 };
 
 // One change, as the feed tells it.
@@ -87,7 +94,8 @@ struct Change {
   Revision revision;
 };
 
-// A running feed. Destroying it stops it and waits for a callback that is under way.
+// A running feed. Destroying it stops it and waits for a callback that is under way, so a callback
+// must not destroy it.
 class Feed {
  public:
   virtual ~Feed() = default;
@@ -102,22 +110,26 @@ class Ledger {
   virtual Result<std::optional<Entry>> Get(std::string_view key) = 0;
   virtual Result<Listing> List(const Range& range) = 0;
 
-  // invalid_argument beyond the limits above or for a key written twice; resource_exhausted when the disk is full;
-  // unavailable when the outcome is unknown: repeat the identical transaction until it succeeds or finds itself.
+  // invalid_argument beyond the limits above or for a key written twice; resource_exhausted when
+  // the disk is full; unavailable when the outcome is unknown: repeat the identical transaction
+  // until it succeeds or finds itself.
   virtual Result<Outcome> Commit(const Transaction& transaction) = 0;
 
   virtual Result<Revision> CurrentRevision() = 0;
 
-  // Calls `on_change` from one thread, in order of revision, with every change under `prefix` after `after`; a change
-  // that a later one of the same key has overtaken may be left out, so what a follower built up from the feed is always
-  // the state of some revision or on its way to it. out_of_range when the changes since `after` are no longer kept: list
-  // again and follow from the listing's revision. `on_lost` is called at most once, after which nothing comes any more.
+  // Calls `on_change` from one thread, in order of revision, with every change under `prefix` after
+  // `after`; a change that a later one of the same key has overtaken may be left out, so what a
+  // follower built up from the feed is always the state of some revision or on its way to it.
+  // out_of_range when the changes since `after` are no longer kept, or `after` is still to come:
+  // list again and follow from the listing's revision. `on_lost` is called at most once, after
+  // which nothing comes any more.
   virtual Result<std::unique_ptr<Feed>> Follow(std::string prefix, Revision after,
                                                std::function<void(const Change&)> on_change,
                                                std::function<void(const Error&)> on_lost) = 0;
 
-  // After it returns, values that were overwritten or removed before it was called are in none of the engine's files,
-  // the feed's included. For destroyed keys; it costs some milliseconds. unavailable when it cannot be done now.
+  // After it returns, values that were overwritten or removed before it was called are in none of
+  // the engine's files, the feed's included. For destroyed keys; it costs some milliseconds.
+  // unavailable when it cannot be done now.
   virtual Status Purge() = 0;
 
   // "sqlite 3.40.1", "etcd 3.4.23".

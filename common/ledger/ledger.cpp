@@ -1,0 +1,61 @@
+#include "common/ledger/ledger.h"
+
+#include <unordered_set>
+
+#include <fmt/format.h>
+
+namespace twinseal::ledger {
+namespace {
+
+const std::string& KeyOf(const Guard& guard) {
+  return std::visit([](const auto& one) -> const std::string& { return one.key; }, guard);
+}
+
+const std::string& KeyOf(const Write& write) {
+  return std::visit([](const auto& one) -> const std::string& { return one.key; }, write);
+}
+
+std::size_t ValueSize(const Write& write) {
+  const Put* put = std::get_if<Put>(&write);
+  return put == nullptr ? 0 : put->value.size();
+}
+
+Error Bad(std::string_view why) {
+  return Error(Code::kInvalidArgument,
+               fmt::format("the ledger does not take the transaction: {}", why));
+}
+
+}  // namespace
+
+Range Range::Prefix(std::string_view prefix, std::size_t limit) {
+  // The first key behind all that begin so: the prefix, its last byte one higher. Bytes of 0xff
+  // carry.
+  std::string end(prefix);
+  while (!end.empty() && static_cast<unsigned char>(end.back()) == 0xff) end.pop_back();
+  if (!end.empty()) end.back() = static_cast<char>(static_cast<unsigned char>(end.back()) + 1);
+  return {std::string(prefix), std::move(end), limit};
+}
+
+Status CheckTransaction(const Transaction& transaction) {
+  if (transaction.guards.size() > kMaxOperations || transaction.writes.size() > kMaxOperations) {
+    return Bad(fmt::format("it has more than {} guards or writes", kMaxOperations));
+  }
+  std::size_t bytes = 0;
+  for (const Guard& guard : transaction.guards) {
+    if (KeyOf(guard).empty()) return Bad("a key is empty");
+    bytes += KeyOf(guard).size();
+  }
+  std::unordered_set<std::string_view> written;
+  for (const Write& write : transaction.writes) {
+    if (KeyOf(write).empty()) return Bad("a key is empty");
+    if (!written.insert(KeyOf(write)).second)
+      return Bad(fmt::format("{} is written twice", KeyOf(write)));
+    bytes += KeyOf(write).size() + ValueSize(write);
+  }
+  if (bytes > kMaxTransactionBytes) {
+    return Bad(fmt::format("it has {} bytes; {} are the most", bytes, kMaxTransactionBytes));
+  }
+  return Ok();
+}
+
+}  // namespace twinseal::ledger
