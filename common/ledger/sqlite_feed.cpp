@@ -68,8 +68,8 @@ Result<Revision> SqliteFeed::Deliver(Revision after) {
   FeedPosition position{Revision{Number(after) + 1}, ""};
   while (!stopped_) {
     TWINSEAL_ASSIGN_OR_RETURN(FeedPage page, reader_->Changes(range_, position, kPage));
-    // The removals between may be gone since the page before. What was told up to here stays true.
-    if (page.forgotten > after && Number(page.forgotten) >= Number(position.revision)) {
+    // Removals that were not told yet may be gone since the page before.
+    if (page.forgotten >= position.revision) {
       return Error(
           Code::kOutOfRange,
           fmt::format(

@@ -165,8 +165,8 @@ class Engine final : public Ledger {
          std::vector<std::unique_ptr<StoreReader>> readers)
       : path_(std::move(path)),
         bell_(writer->revision()),
-        readers_(std::move(readers)),
-        committer_(std::move(writer), bell_) {}
+        committer_(std::move(writer), bell_),
+        readers_(std::move(readers)) {}
 
   Result<std::optional<Entry>> Get(std::string_view key) override {
     return readers_.With([&](StoreReader& reader) { return reader.Get(key); });
@@ -205,8 +205,9 @@ class Engine final : public Ledger {
  private:
   const std::filesystem::path path_;
   CommitBell bell_;
-  ReaderPool readers_;
+  // Closed last: a reader that closes last cannot move the write-ahead log into the file.
   Committer committer_;
+  ReaderPool readers_;
 };
 
 }  // namespace

@@ -1,0 +1,29 @@
+#include "common/ledger/ledger.h"
+
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace twinseal::ledger {
+namespace {
+
+TEST(RangePrefix, EndsBehindTheLastKeyThatBeginsSo) {
+  EXPECT_EQ(Range::Prefix("/a").first, "/a");
+  EXPECT_EQ(Range::Prefix("/a").end, "/b");
+  EXPECT_EQ(Range::Prefix("/a", 7).limit, 7U);
+  EXPECT_EQ(Range::Prefix("").end, "");
+  EXPECT_EQ(Range::Prefix("a\xff\xff").end, "b");
+  EXPECT_EQ(Range::Prefix("\xff\xff").end, "");
+  EXPECT_EQ(Range::Prefix("a\x7f").end, "a\x80");
+  EXPECT_EQ(Range::Prefix(std::string("a\0", 2)).end, std::string("a\1", 2));
+}
+
+TEST(CheckTransaction, NamesTheKeyThatIsWrittenTwice) {
+  const Status status = CheckTransaction({{}, {Put{"/key/7", {}}, Remove{"/key/7"}}});
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().code(), Code::kInvalidArgument);
+  EXPECT_NE(status.error().message().find("/key/7"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace twinseal::ledger
