@@ -32,8 +32,9 @@ class Template {
  private:
   friend class Session;
 
-  // The array that a C_ function takes; valid until the template changes, moves or dies. Cryptoki
-  // takes templates without const and does not write to those that come this way.
+  // May be called once: only on the copy that a Session got by value. The array that a C_ function
+  // takes; valid until the template changes, moves or dies. Cryptoki takes templates without const
+  // and does not write to those that come this way.
   std::span<CK_ATTRIBUTE> Attributes();
 
   CK_ATTRIBUTE& Next(CK_ATTRIBUTE_TYPE type);

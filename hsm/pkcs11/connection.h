@@ -2,19 +2,15 @@
 // fault.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
-#include "common/base/mutex.h"
 #include "common/base/result.h"
 #include "hsm/pkcs11/module.h"
 #include "hsm/pkcs11/pin.h"
-#include "hsm/pkcs11/rv.h"
 #include "hsm/pkcs11/token.h"
 
 namespace twinseal::hsm {
@@ -79,11 +75,11 @@ class Connection {
   // The token as it was found last; nothing before the first Connect that worked.
   std::optional<TokenInfo> token() const;
   std::optional<ModuleInfo> module_info() const;
-  const ModuleOptions& module_options() const { return options_.module; }
+  const ModuleOptions& module_options() const;
 
   // True once a call that does not return keeps the module from being initialized again: only a new
   // process helps.
-  bool needs_restart() const { return needs_restart_.load(std::memory_order_relaxed); }
+  bool needs_restart() const;
 
   // For status pages: "ready", "not connected", "lost (CKR_DEVICE_ERROR), next attempt in 1.6 s",
   // "refused: ...", "restart needed: ...".
@@ -91,14 +87,9 @@ class Connection {
 
  private:
   friend class Session;
-  class Recovery;
+  class Impl;
 
-  struct Impl;
-
-  ConnectionOptions options_;
-  PinSource& pin_;
-  std::atomic<bool> needs_restart_ = false;
-  std::unique_ptr<Impl> impl_;
+  const std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace twinseal::hsm

@@ -19,6 +19,7 @@ enum class KeyKind : std::uint8_t {
   kRsa4096,
   kEd25519
 };
+inline constexpr std::size_t kKeyKinds = 7;
 
 struct KeyKindInfo {
   KeyKind kind;
@@ -37,8 +38,8 @@ const KeyKindInfo& Info(KeyKind kind);
 struct KeyPairOptions {
   bool token = false;        // A token object rather than a session object.
   bool extractable = false;  // By wrapping only: CKA_SENSITIVE is always set.
-  std::string_view label;
-  BytesView id;
+  std::string_view label = {};
+  BytesView id = {};
 };
 
 // A pair for signatures and nothing else. RSA's public exponent is 65537.
@@ -63,8 +64,8 @@ Result<PublicValue> ReadPublicValue(Session& session, KeyKind kind, Object publi
 struct SecretKeyOptions {
   bool token = false;
   bool extractable = false;
-  std::string_view label;
-  BytesView id;
+  std::string_view label = {};
+  BytesView id = {};
 };
 Result<ObjectHandle> GenerateWrappingKey(Session& session, const SecretKeyOptions& options);
 // The template under which a wrapped wrapping key comes back as a session object. Not extractable.

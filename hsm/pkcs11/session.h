@@ -17,6 +17,8 @@
 
 namespace twinseal::hsm {
 
+struct SessionState;
+
 // Names an object on the token within one incarnation of a session. A plain value; owns nothing.
 enum class Object : CK_OBJECT_HANDLE {};
 
@@ -121,12 +123,28 @@ class Session {
   Result<CK_MECHANISM_INFO> MechanismInfo(CK_MECHANISM_TYPE type);
 
  private:
-  friend class Connection;
-  struct Impl;
+  friend class ObjectHandle;
+
+  // Calls the module when the session is ready, and takes note of what a failure costs.
+  template <typename Call>
+  Status Invoke(std::string_view doing, Call&& call);
+  Status Failed(CK_RV rv, std::string_view doing);
+  // Fills `buffer` through `call(out, &size)`, again with a larger one when the token asks for it.
+  template <typename Call>
+  static CK_RV FillBytes(Bytes& result, Call&& call);
+
+  struct Remembered {
+    CK_OBJECT_CLASS object_class;
+    std::string label;
+    Object object;
+  };
 
   Connection& connection_;
+  // Shared with the connection, which outlives a session that dies while the module is being set up
+  // again.
+  const std::shared_ptr<SessionState> state_;
   std::uint64_t incarnation_ = 0;
-  std::unique_ptr<Impl> impl_;
+  std::vector<Remembered> token_objects_;
 };
 
 }  // namespace twinseal::hsm

@@ -1,7 +1,7 @@
 // What a token can do: asked from its mechanism list, then tried once with real keys.
 #pragma once
 
-#include <map>
+#include <array>
 #include <optional>
 #include <string>
 #include <vector>
@@ -54,17 +54,19 @@ class Capabilities {
   const std::vector<Capability>& findings() const { return findings_; }
 
  private:
-  class Prober;
+  friend class CapabilityProber;
 
   struct Kind {
-    std::string token_reason;  // Empty: works.
+    std::string token_reason;  // Why not; empty when it can.
     std::string vault_reason;
+    std::string origin;
     std::optional<WrapMechanism> wrap;
     std::vector<WrapMechanism> wraps;
   };
 
-  std::map<KeyKind, Kind> kinds_;
+  std::array<Kind, kKeyKinds> kinds_;  // By KeyKind.
   std::vector<WrapMechanism> secret_wraps_;
+  std::string secret_origin_;
   bool wants_nss_attributes_ = false;
   std::vector<Capability> findings_;
 };
