@@ -29,6 +29,8 @@ class FileActions {
   void Open(int fd, const char* path, int flags) {
     posix_spawn_file_actions_addopen(&actions_, fd, path, flags, 0);
   }
+  // Also what others left open without FD_CLOEXEC.
+  void CloseFrom(int fd) { posix_spawn_file_actions_addclosefrom_np(&actions_, fd); }
   posix_spawn_file_actions_t* get() { return &actions_; }
 
  private:
@@ -134,16 +136,20 @@ Result<std::unique_ptr<CoreProcess>> ProgramLauncher::Launch() {
   actions.Open(STDIN_FILENO, "/dev/null", O_RDONLY);
   actions.Duplicate(STDERR_FILENO, STDOUT_FILENO);
   actions.Duplicate(theirs.get(), kCoreSocketFd);
+  int last = kCoreSocketFd;
   UniqueFd pin;
   UniqueFd so_pin;
   if (options_.pin_fd >= 0) {
     TWINSEAL_ASSIGN_OR_RETURN(pin, MoveHigh(options_.pin_fd));
     actions.Duplicate(pin.get(), kCorePinFd);
+    last = kCorePinFd;
   }
   if (options_.so_pin_fd >= 0) {
     TWINSEAL_ASSIGN_OR_RETURN(so_pin, MoveHigh(options_.so_pin_fd));
     actions.Duplicate(so_pin.get(), kCoreSoPinFd);
+    last = kCoreSoPinFd;
   }
+  actions.CloseFrom(last + 1);
 
   std::string program = options_.program.string();
   std::vector<char*> argv;

@@ -337,7 +337,11 @@ Status KeyStore::Deliver(const KeyId& id, Deadline deadline) {
   // A mark without a record is a token key whose creation was interrupted.
   if (!entry) return Erase(core_, id, deadline);
   TWINSEAL_ASSIGN_OR_RETURN(const Stored stored, Load(id));
-  if (stored.key.state() == v1::DESTROYED) return Erase(core_, id, deadline);
+  if (stored.key.state() == v1::DESTROYED) {
+    TWINSEAL_RETURN_IF_ERROR(Erase(core_, id, deadline));
+    // The blobs are removed from the ledger; now they leave its files too.
+    return ledger_.Purge();
+  }
   TWINSEAL_ASSIGN_OR_RETURN(const Bytes blob, LoadBlob(id, stored.key.current_version()));
   return Install(core_, blob, deadline);
 }

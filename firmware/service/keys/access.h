@@ -1,0 +1,42 @@
+// Which key a request names, and whether its caller may do what it asks with that key.
+#pragma once
+
+#include <fmt/format.h>
+
+#include "common/base/types.h"
+#include "firmware/policy/authorize.h"
+#include "firmware/service/keys/key_directory.h"
+#include "twinseal/v1/audit.pb.h"
+
+namespace twinseal::service {
+
+// invalid_argument unless it is a key's name or id.
+Status CheckKeyReference(std::string_view key);
+
+// The key that `key` names, and into the record which it is. An application gets the same
+// permission_denied for a key that does not name it and for one that does not exist, so that it
+// cannot find out what there is; others get not_found.
+template <policy::Procedure P>
+Result<KeyDirectory::View> FindKey(const KeyDirectory& directory,
+                                   const policy::Authorized<P>& caller, std::string_view key,
+                                   v1::AuditRecord& record) {
+  TWINSEAL_RETURN_IF_ERROR(CheckKeyReference(key));
+  KeyDirectory::View view = directory.Find(key);
+  if (view != nullptr) {
+    record.set_key_id(view->key.key_id());
+    record.set_key_name(view->key.name());
+  } else {
+    record.set_key_name(std::string(key));
+  }
+  static const v1::Key kNobodysKey;
+  const auto allowed = policy::AuthorizeKey(caller, view != nullptr ? view->key : kNobodysKey);
+  if (!allowed.ok()) return allowed.error();
+  if (view == nullptr) {
+    return Error(
+        Code::kNotFound,
+        fmt::format("there is no key '{}'; `twinseal key list` shows those there are", key));
+  }
+  return view;
+}
+
+}  // namespace twinseal::service

@@ -1,0 +1,192 @@
+#include "firmware/service/signing/signer.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "common/crypto/algorithms.h"
+#include "common/crypto/digest.h"
+#include "firmware/policy/key_policy.h"
+#include "firmware/service/keys/access.h"
+
+namespace twinseal::service {
+
+struct Signer::Order {
+  KeyDirectory::View view;
+  v1::CoreSignRequest request;
+  Deadline deadline;
+  Done done;
+  bool delivered = false;
+};
+
+Signer::Signer(KeyDirectory& directory, Core& core, WorkPool& pool, Deliver deliver, SiteName site)
+    : directory_(directory),
+      core_(core),
+      pool_(pool),
+      deliver_(std::move(deliver)),
+      site_(std::move(site)) {}
+
+void Signer::Sign(const policy::Authorized<policy::Procedure::kSign>& caller,
+                  v1::SignRequest request, Deadline deadline, v1::AuditRecord& record, Done done) {
+  google::protobuf::RepeatedPtrField<std::string> digests;
+  *digests.Add() = std::move(*request.mutable_digest());
+  Start(caller, request.key(), request.scheme(), std::move(digests), false, deadline, record,
+        std::move(done));
+}
+
+void Signer::SignBatch(const policy::Authorized<policy::Procedure::kSignBatch>& caller,
+                       v1::SignBatchRequest request, Deadline deadline, v1::AuditRecord& record,
+                       Done done) {
+  Start(caller, request.key(), request.scheme(), std::move(*request.mutable_digests()), true,
+        deadline, record, std::move(done));
+}
+
+template <policy::Procedure P>
+void Signer::Start(const policy::Authorized<P>& caller, std::string_view key, v1::Scheme scheme,
+                   google::protobuf::RepeatedPtrField<std::string> digests, bool batch,
+                   Deadline deadline, v1::AuditRecord& record, Done done) {
+  Result<KeyDirectory::View> found = FindKey(directory_, caller, key, record);
+  if (!found.ok()) {
+    done(found.error());
+    return;
+  }
+  KeyDirectory::View view = *std::move(found);
+  record.set_key_version(view->key.current_version());
+  if (scheme == v1::SCHEME_UNSPECIFIED) scheme = crypto::Find(view->key.algorithm())->usual_scheme;
+  record.set_scheme(std::string(crypto::Name(scheme)));
+  if (const Status checked = Check(*view, scheme, digests, batch); !checked.ok()) {
+    done(checked.error());
+    return;
+  }
+  // A message that is signed whole would not fit into a record; its SHA-256 names it.
+  const bool whole = crypto::Find(scheme)->digest_size == 0;
+  for (const std::string& digest : digests) {
+    if (whole) {
+      record.add_digests(ToString(crypto::Sha256(AsBytes(digest))));
+    } else {
+      record.add_digests(digest);
+    }
+  }
+  auto order = std::make_shared<Order>();
+  order->request.set_key_id(ToString(view->id.bytes()));
+  order->request.set_scheme(scheme);
+  *order->request.mutable_digests() = std::move(digests);
+  order->request.set_caller(caller.principal().Text());
+  order->view = std::move(view);
+  order->deadline = deadline;
+  order->done = std::move(done);
+  Send(std::move(order));
+}
+
+Status Signer::Check(const KeyView& view, v1::Scheme scheme,
+                     const google::protobuf::RepeatedPtrField<std::string>& digests,
+                     bool batch) const {
+  const v1::Key& key = view.key;
+  const crypto::SchemeInfo* info = crypto::Find(scheme);
+  const crypto::AlgorithmInfo* algorithm = crypto::Find(key.algorithm());
+  if (info == nullptr)
+    return Error(Code::kInvalidArgument, "scheme is not one that Twinseal knows");
+  if (!crypto::Fits(*info, *algorithm)) {
+    return Error(Code::kInvalidArgument,
+                 fmt::format("scheme {} does not fit the key '{}', which is {}; its usual "
+                             "scheme is {}",
+                             info->name, key.name(), algorithm->name,
+                             crypto::Name(algorithm->usual_scheme)));
+  }
+  if (batch && (digests.empty() || digests.size() > kMaxBatch)) {
+    return Error(Code::kInvalidArgument,
+                 fmt::format("digests has 1 to {} elements, not {}", kMaxBatch, digests.size()));
+  }
+  for (int i = 0; i < digests.size(); ++i) {
+    if (const Status fits = crypto::CheckDigest(*info, digests[i].size()); !fits.ok()) {
+      return fits.error().Within(batch ? fmt::format("digests[{}]", i) : "digest");
+    }
+  }
+  if (key.state() != v1::ENABLED) {
+    const std::string_view state =
+        key.state() == v1::DISABLED              ? "disabled; an operator can enable it"
+        : key.state() == v1::PENDING_DESTRUCTION ? "pending destruction and does not sign"
+                                                 : "destroyed";
+    return Error(Code::kFailedPrecondition, fmt::format("the key '{}' is {}", key.name(), state));
+  }
+  if (!policy::AllowsScheme(key.policy(), key.algorithm(), scheme)) {
+    return Error(Code::kPermissionDenied,
+                 fmt::format("the policy of the key '{}' does not allow the scheme {}", key.name(),
+                             info->name));
+  }
+  if (!policy::AllowsSite(key.policy(), site_)) {
+    return Error(Code::kFailedPrecondition,
+                 fmt::format("the key '{}' is not held at this site, '{}'; ask one of: {}",
+                             key.name(), site_.text(), fmt::join(key.policy().sites(), ", ")));
+  }
+  return Ok();
+}
+
+void Signer::Send(std::shared_ptr<Order> order) {
+  v1::CoreRequest request;
+  v1::CoreSignRequest& sign = *request.mutable_sign();
+  // The digests are needed again only when the core has to be told about the key first, which is
+  // rare; but then they must still be there, so this is a copy: 32 bytes, or a batch's few KiB.
+  sign = order->request;
+  sign.set_version(order->view->key.current_version());
+  sign.set_revision(order->view->key.revision());
+  const Deadline deadline = order->deadline;
+  core_.Call(
+      std::move(request), deadline,
+      [this, order = std::move(order)](Result<v1::CoreResponse> response) mutable {
+        if (response.ok()) {
+          if (!response->has_sign() ||
+              response->sign().signatures_size() != order->request.digests_size()) {
+            order->done(Error(Code::kInternal,
+                              "the signing core gave another number of signatures than asked for"));
+            return;
+          }
+          order->done(Signed{std::move(order->view), order->request.scheme(),
+                             std::move(*response->mutable_sign())});
+          return;
+        }
+        if (response.error().code() == Code::kAborted && !std::exchange(order->delivered, true)) {
+          DeliverAndRetry(std::move(order));
+          return;
+        }
+        order->done(response.error());
+      });
+}
+
+void Signer::DeliverAndRetry(std::shared_ptr<Order> order) {
+  const KeyId id = order->view->id;
+  const Deadline deadline = order->deadline;
+  {
+    const MutexLock lock(mutex_);
+    std::vector<std::shared_ptr<Order>>& waiting = delivering_[id];
+    waiting.push_back(std::move(order));
+    if (waiting.size() > 1) return;
+  }
+  const auto finish = [this, id](const Status& delivered) {
+    std::vector<std::shared_ptr<Order>> waiting;
+    {
+      const MutexLock lock(mutex_);
+      waiting = std::move(delivering_[id]);
+      delivering_.erase(id);
+    }
+    for (std::shared_ptr<Order>& one : waiting) {
+      if (!delivered.ok()) {
+        one->done(delivered.error());
+        continue;
+      }
+      // By now the view may be newer, and may say that the key does not sign any more.
+      if (KeyDirectory::View newer = directory_.Find(id)) one->view = std::move(newer);
+      if (one->view->key.state() != v1::ENABLED) {
+        one->done(Error(Code::kFailedPrecondition,
+                        "the key was disabled while the request was under way"));
+        continue;
+      }
+      Send(std::move(one));
+    }
+  };
+  if (!pool_.Submit([this, id, deadline, finish] { finish(deliver_(id, deadline)); })) {
+    finish(Error(Code::kResourceExhausted, "too many changes are under way; try again later"));
+  }
+}
+
+}  // namespace twinseal::service

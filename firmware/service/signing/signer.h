@@ -1,0 +1,73 @@
+// Signing: looked up in the local view, checked, and sent to the core, without a thread that waits.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "common/base/mutex.h"
+#include "common/base/result.h"
+#include "common/base/types.h"
+#include "firmware/policy/authorize.h"
+#include "firmware/service/core_link/core.h"
+#include "firmware/service/keys/key_directory.h"
+#include "firmware/service/runtime/work_pool.h"
+#include "twinseal/v1/audit.pb.h"
+#include "twinseal/v1/signing.pb.h"
+
+namespace twinseal::service {
+
+inline constexpr int kMaxBatch = 1024;
+
+struct Signed {
+  KeyDirectory::View key;
+  v1::Scheme scheme;
+  v1::CoreSignResponse signatures;
+};
+
+// Thread-safe.
+class Signer {
+ public:
+  using Done = std::function<void(Result<Signed>)>;
+  // Gives the core what the ledger has of a key; blocks (KeyStore::Deliver).
+  using Deliver = std::function<Status(const KeyId&, Deadline)>;
+
+  Signer(KeyDirectory& directory, Core& core, WorkPool& pool, Deliver deliver, SiteName site);
+
+  // Fills in the record's key, scheme and digests before anything can finish; `done` is called
+  // once, from the core link's or the pool's thread or inside the call. `record` must live until
+  // this returns.
+  void Sign(const policy::Authorized<policy::Procedure::kSign>& caller, v1::SignRequest request,
+            Deadline deadline, v1::AuditRecord& record, Done done);
+  void SignBatch(const policy::Authorized<policy::Procedure::kSignBatch>& caller,
+                 v1::SignBatchRequest request, Deadline deadline, v1::AuditRecord& record,
+                 Done done);
+
+ private:
+  struct Order;
+
+  template <policy::Procedure P>
+  void Start(const policy::Authorized<P>& caller, std::string_view key, v1::Scheme scheme,
+             google::protobuf::RepeatedPtrField<std::string> digests, bool batch, Deadline deadline,
+             v1::AuditRecord& record, Done done);
+  Status Check(const KeyView& view, v1::Scheme scheme,
+               const google::protobuf::RepeatedPtrField<std::string>& digests, bool batch) const;
+  void Send(std::shared_ptr<Order> order);
+  // The core does not know the key's newest revision: it is told, once for all who wait, and asked
+  // again.
+  void DeliverAndRetry(std::shared_ptr<Order> order);
+
+  KeyDirectory& directory_;
+  Core& core_;
+  WorkPool& pool_;
+  const Deliver deliver_;
+  const SiteName site_;
+
+  Mutex mutex_;
+  std::unordered_map<KeyId, std::vector<std::shared_ptr<Order>>> delivering_
+      TWINSEAL_GUARDED_BY(mutex_);
+};
+
+}  // namespace twinseal::service

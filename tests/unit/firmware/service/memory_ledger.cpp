@@ -1,0 +1,126 @@
+#include "tests/unit/firmware/service/memory_ledger.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace twinseal::service {
+
+struct MemoryLedger::Follower {
+  std::string prefix;
+  std::function<void(const ledger::Change&)> on_change;
+  std::function<void(const Error&)> on_lost;
+  std::mutex mutex;
+  bool stopped = false;
+};
+
+class MemoryLedger::Following : public ledger::Feed {
+ public:
+  explicit Following(std::shared_ptr<Follower> follower) : follower_(std::move(follower)) {}
+  ~Following() override {
+    const std::lock_guard lock(follower_->mutex);
+    follower_->stopped = true;
+  }
+
+ private:
+  std::shared_ptr<Follower> follower_;
+};
+
+Result<std::optional<ledger::Entry>> MemoryLedger::Get(std::string_view key) {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(key);
+  if (found == entries_.end()) return std::optional<ledger::Entry>();
+  return std::optional<ledger::Entry>(found->second);
+}
+
+Result<ledger::Listing> MemoryLedger::List(const ledger::Range& range) {
+  const std::lock_guard lock(mutex_);
+  ledger::Listing listing;
+  listing.revision = ledger::Revision(revision_);
+  for (auto at = entries_.lower_bound(range.first); at != entries_.end() && at->first < range.end;
+       ++at) {
+    if (range.limit != 0 && listing.entries.size() == range.limit) {
+      listing.more = true;
+      break;
+    }
+    listing.entries.push_back(at->second);
+  }
+  return listing;
+}
+
+bool MemoryLedger::Holds(const ledger::Guard& guard) const {
+  if (const auto* absent = std::get_if<ledger::Absent>(&guard))
+    return !entries_.contains(absent->key);
+  const auto& unchanged = std::get<ledger::UnchangedSince>(guard);
+  const auto found = entries_.find(unchanged.key);
+  return found != entries_.end() && found->second.modified == unchanged.modified;
+}
+
+Result<ledger::Outcome> MemoryLedger::Commit(const ledger::Transaction& transaction) {
+  if (before_commit) std::exchange(before_commit, nullptr)();
+  const std::optional<Fault> injected = fault ? fault(transaction) : std::nullopt;
+  if (injected && !injected->commit_all_the_same) return injected->error;
+  std::vector<ledger::Change> changes;
+  std::vector<std::shared_ptr<Follower>> followers;
+  ledger::Outcome outcome;
+  {
+    const std::lock_guard lock(mutex_);
+    outcome.committed = std::ranges::all_of(
+        transaction.guards, [this](const ledger::Guard& guard) { return Holds(guard); });
+    if (outcome.committed) {
+      ++revision_;
+      for (const ledger::Write& write : transaction.writes) {
+        if (const auto* put = std::get_if<ledger::Put>(&write)) {
+          ledger::Entry& entry = entries_[put->key];
+          if (entry.key.empty()) entry = {put->key, {}, ledger::Revision(revision_), {}};
+          entry.value = put->value;
+          entry.modified = ledger::Revision(revision_);
+          changes.push_back({put->key, put->value, entry.modified});
+        } else {
+          entries_.erase(std::get<ledger::Remove>(write).key);
+          changes.push_back(
+              {std::get<ledger::Remove>(write).key, std::nullopt, ledger::Revision(revision_)});
+        }
+      }
+    }
+    outcome.revision = ledger::Revision(revision_);
+    followers = followers_;
+  }
+  for (const auto& follower : followers) {
+    const std::lock_guard lock(follower->mutex);
+    for (const ledger::Change& change : changes) {
+      if (!follower->stopped && change.key.starts_with(follower->prefix))
+        follower->on_change(change);
+    }
+  }
+  if (injected) return injected->error;
+  return outcome;
+}
+
+Result<ledger::Revision> MemoryLedger::CurrentRevision() {
+  const std::lock_guard lock(mutex_);
+  return ledger::Revision(revision_);
+}
+
+Result<std::unique_ptr<ledger::Feed>> MemoryLedger::Follow(
+    std::string prefix, ledger::Revision, std::function<void(const ledger::Change&)> on_change,
+    std::function<void(const Error&)> on_lost) {
+  auto follower = std::make_shared<Follower>();
+  follower->prefix = std::move(prefix);
+  follower->on_change = std::move(on_change);
+  follower->on_lost = std::move(on_lost);
+  const std::lock_guard lock(mutex_);
+  followers_.push_back(follower);
+  return std::unique_ptr<ledger::Feed>(std::make_unique<Following>(follower));
+}
+
+void MemoryLedger::LoseFeeds() {
+  std::vector<std::shared_ptr<Follower>> followers;
+  {
+    const std::lock_guard lock(mutex_);
+    followers.swap(followers_);
+  }
+  for (const auto& follower : followers)
+    follower->on_lost(Error(Code::kOutOfRange, "no longer kept"));
+}
+
+}  // namespace twinseal::service

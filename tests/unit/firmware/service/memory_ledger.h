@@ -1,0 +1,55 @@
+// A ledger in memory, whose commits a test can let fail.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "common/ledger/ledger.h"
+
+namespace twinseal::service {
+
+class MemoryLedger : public ledger::Ledger {
+ public:
+  // Asked before a commit: an error is answered instead, the commit being made or not.
+  struct Fault {
+    Error error;
+    bool commit_all_the_same = false;
+  };
+  std::function<std::optional<Fault>(const ledger::Transaction&)> fault;
+  // Called before each commit, outside the lock: another caller gets in between.
+  std::function<void()> before_commit;
+
+  Result<std::optional<ledger::Entry>> Get(std::string_view key) override;
+  Result<ledger::Listing> List(const ledger::Range& range) override;
+  Result<ledger::Outcome> Commit(const ledger::Transaction& transaction) override;
+  Result<ledger::Revision> CurrentRevision() override;
+  Result<std::unique_ptr<ledger::Feed>> Follow(std::string prefix, ledger::Revision after,
+                                               std::function<void(const ledger::Change&)> on_change,
+                                               std::function<void(const Error&)> on_lost) override;
+  Status Purge() override {
+    ++purges;
+    return Ok();
+  }
+  int purges = 0;
+  std::string EngineName() const override { return "memory"; }
+
+  // Ends every feed, as a compaction does.
+  void LoseFeeds();
+
+ private:
+  struct Follower;
+  class Following;
+
+  bool Holds(const ledger::Guard& guard) const;
+
+  std::mutex mutex_;
+  std::map<std::string, ledger::Entry, std::less<>> entries_;
+  std::uint64_t revision_ = 0;
+  std::vector<std::shared_ptr<Follower>> followers_;
+};
+
+}  // namespace twinseal::service
