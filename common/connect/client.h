@@ -1,12 +1,14 @@
-// A client of Connect calls, over libcurl.
+// Calls to appliances: the Connect protocol over libcurl and mutual TLS 1.3.
 #pragma once
 
 #include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/base/result.h"
+#include "common/base/secret.h"
 
 namespace google::protobuf {
 class Message;
@@ -15,32 +17,51 @@ class Message;
 namespace twinseal::connect {
 
 struct ClientOptions {
-  std::string endpoint;          // "https://127.0.0.1:8443"
-  std::string ca_file;           // PEM: who signed the server's certificate.
-  std::string certificate_file;  // PEM
-  std::string key_file;          // PEM
+  std::vector<std::string> endpoints;  // "https://host:port", in the order in which they are tried.
+  std::string ca_pem;                  // What the appliances' certificates must be issued by.
+  std::string certificate_pem;         // The caller's; empty to call without one.
+  Secret key_pem;
   std::chrono::milliseconds connect_timeout{5'000};
-  std::chrono::milliseconds call_timeout{30'000};
 };
 
-// One endpoint. Keeps its connection alive between calls. One thread at a time.
+struct CallOptions {
+  // Sent along as Connect-Timeout-Ms; for the whole call.
+  std::chrono::milliseconds timeout{30'000};
+  // Whether sending it twice does no harm, so that the next endpoint may be tried when an answer
+  // got lost. What changes something carries a request id, so it may be repeated as well.
+  bool repeatable = true;
+};
+
+// Keeps connections open between calls. All functions may be called from several threads at once;
+// each call that runs at the same time as another has a connection of its own.
 class Client {
  public:
-  // invalid_argument for an endpoint that is no https URL; not_found for a file that cannot be
-  // read.
+  // invalid_argument, naming what is wrong, when there is no endpoint or one is not an https URL,
+  // or when a certificate or key cannot be read or the two do not belong together.
   static Result<std::unique_ptr<Client>> Create(ClientOptions options);
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  // POSTs to ENDPOINT/twinseal.v1.`procedure` ("KeyService/GetKey"), tried once. The server's error
-  // as it gave it; unavailable when it cannot be reached, unauthenticated when one side does not
-  // trust the other's certificate, deadline_exceeded when the answer does not come in time.
-  Status Call(std::string_view procedure, const google::protobuf::Message& request,
-              google::protobuf::Message& response);
+  std::size_t endpoint_count() const;
+  const std::string& endpoint(std::size_t index) const;
+
+  // `path` is "/twinseal.v1.KeyService/GetKey". The server's error as it came. unavailable when no
+  // endpoint could be reached, with what to do in the words of each's failure; deadline_exceeded
+  // when the time is over. An endpoint that cannot be reached is passed over for the next one; the
+  // first that answered is tried first the next time.
+  Status Call(std::string_view path, const google::protobuf::Message& request,
+              google::protobuf::Message& response, const CallOptions& options = {});
+  // The same at one endpoint, tried once.
+  Status CallAt(std::size_t endpoint, std::string_view path,
+                const google::protobuf::Message& request, google::protobuf::Message& response,
+                const CallOptions& options = {});
+  // A plain GET ("/metrics") at one endpoint; the body of a 200.
+  Result<std::string> GetAt(std::size_t endpoint, std::string_view path,
+                            const CallOptions& options = {});
 
  private:
-  struct Impl;
+  class Impl;
   explicit Client(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

@@ -1,9 +1,7 @@
-// Certificates and certificate requests. Signatures may be made elsewhere, by a key in an HSM.
-// Pure functions and values; safe from any thread.
+// X.509 certificates (RFC 5280) and certification requests (RFC 2986) as values.
 #pragma once
 
 #include <chrono>
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -11,93 +9,98 @@
 
 #include "common/base/bytes.h"
 #include "common/base/result.h"
-#include "common/base/secret.h"
 #include "common/crypto/public_key.h"
+#include "common/crypto/software_key.h"
 
-typedef struct evp_pkey_st EVP_PKEY;
 typedef struct x509_st X509;
+typedef struct X509_req_st X509_REQ;
 
 namespace twinseal::crypto {
 
-using TimePoint = std::chrono::system_clock::time_point;
+using UnixTime = std::chrono::sys_seconds;
 
-// What the product asks of a certificate.
-struct CertificateFacts {
-  std::string common_name;        // Empty when the subject has none.
-  std::vector<std::string> uris;  // URI names of the subjectAltName (RFC 5280 §4.2.1.6).
-  std::string serial;             // Hexadecimal, lower case.
-  TimePoint not_before;
-  TimePoint not_after;
+// Attributes in the order in which they are encoded: {{"O", "Example"}, {"CN", "Corp Root"}}. Types
+// are OpenSSL's short names.
+struct NameAttribute {
+  std::string type;
+  std::string value;  // UTF-8.
+  friend bool operator==(const NameAttribute&, const NameAttribute&) = default;
 };
+using DistinguishedName = std::vector<NameAttribute>;
 
-// Immutable; copies share it.
+// A certificate that was read; nothing of it has been verified. Immutable, copies share it, safe
+// for several threads.
 class Certificate {
  public:
-  // invalid_argument when it cannot be read, or there are bytes behind it.
+  // invalid_argument for anything but exactly one certificate.
   static Result<Certificate> FromDer(BytesView der);
-  // The first certificate of the text.
   static Result<Certificate> FromPem(std::string_view pem);
+  // Takes a reference of its own.
+  static Result<Certificate> FromNative(X509* certificate);
 
-  Bytes Der() const;
+  const Bytes& der() const;
   std::string Pem() const;
-  Result<CertificateFacts> Facts() const;
-  Result<PublicKey> Key() const;
-  // Whether `issuer`'s key signed it; data_loss when not.
-  Status CheckSignedBy(const PublicKey& issuer) const;
+  // RFC 2253, in UTF-8: "CN=Corp Root,O=Example".
+  const std::string& subject() const;
+  const std::string& issuer() const;
+  // Upper-case hexadecimal, an even number of digits.
+  const std::string& serial() const;
+  UnixTime not_before() const;
+  UnixTime not_after() const;
+  // The subject alternative names (RFC 5280 §4.2.1.6) of these kinds, in their order.
+  const std::vector<std::string>& uris() const;
+  const std::vector<std::string>& dns_names() const;
+  const std::vector<std::string>& ip_addresses() const;
+  // The whole SubjectPublicKeyInfo, and as a key; invalid_argument for keys that Twinseal does not
+  // sign with.
+  Bytes SubjectPublicKeyInfo() const;
+  Result<PublicKey> ReadPublicKey() const;
+  // SHA-256 of the DER form, in lower-case hexadecimal.
+  std::string Fingerprint() const;
 
-  X509* get() const { return certificate_.get(); }
+  X509* native() const;
 
  private:
-  explicit Certificate(std::shared_ptr<X509> certificate) : certificate_(std::move(certificate)) {}
-  std::shared_ptr<X509> certificate_;
+  struct Fields;
+  explicit Certificate(std::shared_ptr<const Fields> fields) : fields_(std::move(fields)) {}
+  std::shared_ptr<const Fields> fields_;
 };
 
-enum class Usage {
-  kCa,  // CA:TRUE, path length 0; signs certificates and CRLs.
-  kTlsServer,
-  kTlsClient,
-};
+// All certificates of a PEM file, in their order; at least one.
+Result<std::vector<Certificate>> ReadPemCertificates(std::string_view pem);
 
-struct CertificateTemplate {
-  std::string common_name;  // The whole subject: CN, and O=Twinseal.
-  Usage usage = Usage::kTlsClient;
-  std::vector<std::string> uris;
-  std::vector<std::string> dns_names;
-  std::vector<std::string> addresses;  // IPv4 or IPv6, as text.
-  TimePoint not_before;
-  TimePoint not_after;
-};
+enum class Purpose { kTlsClient, kTlsServer };
 
-// Signs a SHA-256 digest with a P-256 key; the signature is DER.
-using DigestSigner = std::function<Result<Bytes>(BytesView digest)>;
+// That `leaf` was issued by one of `trusted`, is valid at `when` and may serve the purpose (RFC
+// 5280 §6). unauthenticated with the reason when not.
+Status VerifyCertificate(const Certificate& leaf, const std::vector<Certificate>& trusted,
+                         Purpose purpose, UnixTime when);
 
-// A certificate for `subject`, signed with ecdsa-sha256 by the key of `issuer`; self-signed when
-// there is no issuer (then `subject` is the signer's own key). A random serial of 159 bits (CA/B
-// baseline §7.1); key identifiers as in RFC 5280 §4.2.1. The signature is verified before the
-// certificate is returned: data_loss when it does not hold.
-Result<Certificate> IssueCertificate(const CertificateTemplate& wanted, const PublicKey& subject,
-                                     const Certificate* issuer, const DigestSigner& sign);
-
-// A private key in software: for TLS, and for clients; never one of the appliance's signing keys.
-class SoftwareKey {
+// A certification request whose signature has been verified: the sender has the private key (RFC
+// 2986 §4.2).
+class CertificateRequest {
  public:
-  static Result<SoftwareKey> GenerateP256();
+  // invalid_argument when it cannot be read, its signature is wrong, or its key is of a kind or
+  // size that Twinseal does not certify.
+  static Result<CertificateRequest> FromDer(BytesView der);
+  static Result<CertificateRequest> FromPem(std::string_view pem);
+  // Signed by `key`.
+  static Result<CertificateRequest> Make(const SoftwareKey& key, const DistinguishedName& subject);
 
-  PublicKey Public() const;
-  // PKCS#8, not encrypted.
-  Result<Secret> PrivatePem() const;
-  // A PKCS#10 certificate request (RFC 2986) with CN=`common_name`.
-  Result<std::string> RequestPem(std::string_view common_name) const;
-
-  EVP_PKEY* get() const { return key_.get(); }
+  std::string Pem() const;
+  const std::string& subject() const { return subject_; }  // RFC 2253.
+  const PublicKey& public_key() const { return public_key_; }
 
  private:
-  explicit SoftwareKey(std::shared_ptr<EVP_PKEY> key) : key_(std::move(key)) {}
-  std::shared_ptr<EVP_PKEY> key_;
-};
+  CertificateRequest(std::shared_ptr<X509_REQ> request, std::string subject, PublicKey public_key)
+      : request_(std::move(request)),
+        subject_(std::move(subject)),
+        public_key_(std::move(public_key)) {}
+  static Result<CertificateRequest> FromNative(std::shared_ptr<X509_REQ> request);
 
-// The key of a certificate request that proves possession of it; invalid_argument otherwise.
-// Nothing else in the request counts: names are given by who issues.
-Result<PublicKey> ReadRequest(std::string_view pem);
+  std::shared_ptr<X509_REQ> request_;
+  std::string subject_;
+  PublicKey public_key_;
+};
 
 }  // namespace twinseal::crypto
