@@ -1,10 +1,44 @@
 #include "hsm/pkcs11/mechanism.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include <fmt/format.h>
 
 namespace twinseal::hsm {
+namespace {
+
+struct Named {
+  CK_MECHANISM_TYPE type;
+  std::string_view name;
+};
+
+// Those that this layer uses.
+constexpr std::array kNames = {
+#define ROW(mechanism) \
+  Named { mechanism, #mechanism }
+    ROW(CKM_RSA_PKCS_KEY_PAIR_GEN),
+    ROW(CKM_RSA_PKCS),
+    ROW(CKM_RSA_PKCS_PSS),
+    ROW(CKM_RSA_PKCS_OAEP),
+    ROW(CKM_EC_KEY_PAIR_GEN),
+    ROW(CKM_ECDSA),
+    ROW(CKM_EC_EDWARDS_KEY_PAIR_GEN),
+    ROW(CKM_EDDSA),
+    ROW(CKM_AES_KEY_GEN),
+    ROW(CKM_AES_KEY_WRAP),
+    ROW(CKM_AES_KEY_WRAP_PAD),
+    ROW(CKM_AES_KEY_WRAP_KWP),
+    ROW(CKM_AES_CBC_PAD),
+    ROW(CKM_GENERIC_SECRET_KEY_GEN),
+    ROW(CKM_SHA256_HMAC),
+    ROW(CKM_SHA256),
+    ROW(CKM_SHA384),
+    ROW(CKM_SHA512),
+#undef ROW
+};
+
+}  // namespace
 
 Mechanism Mechanism::RsaPss(CK_MECHANISM_TYPE hash) {
   Mechanism mechanism(CKM_RSA_PKCS_PSS);
@@ -46,32 +80,20 @@ CK_MECHANISM Mechanism::Native() {
 }
 
 std::string MechanismName(CK_MECHANISM_TYPE type) {
-  switch (type) {
-#define NAME(mechanism) \
-  case mechanism:       \
-    return #mechanism
-    NAME(CKM_RSA_PKCS_KEY_PAIR_GEN);
-    NAME(CKM_RSA_PKCS);
-    NAME(CKM_RSA_PKCS_PSS);
-    NAME(CKM_RSA_PKCS_OAEP);
-    NAME(CKM_EC_KEY_PAIR_GEN);
-    NAME(CKM_ECDSA);
-    NAME(CKM_EC_EDWARDS_KEY_PAIR_GEN);
-    NAME(CKM_EDDSA);
-    NAME(CKM_AES_KEY_GEN);
-    NAME(CKM_AES_KEY_WRAP);
-    NAME(CKM_AES_KEY_WRAP_PAD);
-    NAME(CKM_AES_KEY_WRAP_KWP);
-    NAME(CKM_AES_CBC_PAD);
-    NAME(CKM_GENERIC_SECRET_KEY_GEN);
-    NAME(CKM_SHA256_HMAC);
-    NAME(CKM_SHA256);
-    NAME(CKM_SHA384);
-    NAME(CKM_SHA512);
-#undef NAME
-    default:
-      return fmt::format("CKM_0x{:08x}", type);
-  }
+  const auto* const entry = std::ranges::find(kNames, type, &Named::type);
+  return entry != kNames.end() ? std::string(entry->name) : fmt::format("CKM_0x{:08x}", type);
+}
+
+std::optional<CK_MECHANISM_TYPE> MechanismFromName(std::string_view name) {
+  const auto* const entry = std::ranges::find(kNames, name, &Named::name);
+  if (entry != kNames.end()) return entry->type;
+  constexpr std::string_view kNumber = "CKM_0x";
+  if (!name.starts_with(kNumber)) return std::nullopt;
+  name.remove_prefix(kNumber.size());
+  CK_MECHANISM_TYPE type = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), type, 16);
+  if (error != std::errc() || end != name.data() + name.size()) return std::nullopt;
+  return type;
 }
 
 }  // namespace twinseal::hsm

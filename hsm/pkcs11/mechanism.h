@@ -2,8 +2,10 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "common/base/bytes.h"
 #include "hsm/pkcs11/cryptoki.h"
@@ -40,5 +42,7 @@ class Mechanism {
 
 // "CKM_AES_KEY_WRAP_PAD"; "CKM_0x80000001" for what the table does not have.
 std::string MechanismName(CK_MECHANISM_TYPE type);
+// The number of a name as MechanismName gives it; nothing for an unknown one.
+std::optional<CK_MECHANISM_TYPE> MechanismFromName(std::string_view name);
 
 }  // namespace twinseal::hsm

@@ -63,7 +63,9 @@ Result<Module> Module::Load(ModuleOptions options) {
                              "correct the path",
                              options.path));
   }
-  void* const library = dlopen(options.path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  // RTLD_NODELETE: the code stays mapped when the handle is closed. Modules, and the OpenSSL below
+  // them, leave handlers behind that run when a thread or the process ends.
+  void* const library = dlopen(options.path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   if (library == nullptr) {
     const char* const reason = dlerror();
     return Error(Code::kFailedPrecondition,

@@ -114,13 +114,12 @@ Result<TokenInfo> InitializeToken(const Module& module, CK_SLOT_ID slot, const S
       module.functions().C_InitToken(slot, PinPointer(so_pin), so_pin.size(), padded.data());
   if (rv != CKR_OK)
     return RvError(rv, fmt::format("initializing the token '{}' as security officer", label));
-  TokenSelector selector;
-  selector.label = std::string(label);
-  TWINSEAL_ASSIGN_OR_RETURN(const std::vector<TokenInfo> tokens, ListTokens(module));
-  for (const TokenInfo& token : tokens) {
-    if (token.slot == slot && Matches(selector, token)) return token;
-  }
-  return FindToken(module, selector);
+  // Asked by its slot: a module that labels its tokens itself (NSS softokn) has paid no attention
+  // to the label.
+  auto token = AskToken(module.functions(), slot);
+  if (!token.has_value())
+    return RvError(CKR_TOKEN_NOT_PRESENT, "looking for the token that was just initialized");
+  return *std::move(token);
 }
 
 Status InitializePin(const Module& module, CK_SLOT_ID slot, const Secret& so_pin,

@@ -140,6 +140,7 @@ Status CapabilityProber::ProbeKind(KeyKind kind) {
   };
 
   std::optional<Subject> subject;
+  bool refused_by_listed = false;
   for (const CK_MECHANISM_TYPE needed : {info.generation, info.signature}) {
     if (Listed(needed)) continue;
     cannot(needed == info.generation ? "make" : "sign with", NotListed(needed));
@@ -167,8 +168,11 @@ Status CapabilityProber::ProbeKind(KeyKind kind) {
                                : Status(NotListed(CkMechanism(mechanism)));
     if (outcome.ok()) {
       found.wraps.push_back(mechanism);
-    } else if (Listed(CkMechanism(mechanism)) || found.vault_reason.empty()) {
+    } else if (found.vault_reason.empty() ||
+               (Listed(CkMechanism(mechanism)) && !refused_by_listed)) {
+      // What a mechanism says that the HSM has is worth more than that it lacks another.
       cannot("wrap", outcome.error());
+      refused_by_listed = Listed(CkMechanism(mechanism));
     }
     if (!session_.ready()) {
       subject.reset();

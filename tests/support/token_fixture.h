@@ -10,30 +10,19 @@
 #include "common/base/secret.h"
 #include "hsm/pkcs11/connection.h"
 #include "hsm/pkcs11/session.h"
+#include "tests/support/temp_folder.h"
 
-namespace twinseal::tests {
+namespace twinseal::test {
 
 enum class TokenKind { kSoftHsm, kNss };
 
 // For parameterized tests: "SoftHsm", "Nss".
 std::string Name(TokenKind kind);
 
-// A folder below the temporary folder that is removed with all that it holds.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
-// An initialized token with PINs. It is made by another process, so that this one may then load the
-// module itself (Cryptoki is initialized once a process), directly or through the interposer.
-// SOFTHSM2_CONF is set in this process's environment; there is one token at a time in a process.
+// An initialized token with PINs. Nothing has the module open when the constructor returns: the
+// test opens it itself, directly or through the interposer. Where the token is and what the
+// interposer does is told to the modules through this process's environment (SOFTHSM2_CONF,
+// TWINSEAL_INTERPOSER_*), so there is one token at a time in a process.
 class TestToken {
  public:
   static constexpr std::string_view kLabel = "twinseal-test";
@@ -51,21 +40,22 @@ class TestToken {
 
   // Of the real module.
   hsm::ModuleOptions module() const;
-  // Puts the interposer between: module() then names it, and Script() says what it does.
+  // Puts the interposer between: module() then names it, and Script() says what it does. Before the
+  // module is opened.
   void Interpose();
   // Replaces the interposer's script (grammar: tests/support/interposer/script.h). Takes effect at
   // the next call.
   void Script(std::string_view lines);
 
   hsm::TokenSelector selector() const;
-  // With a RecoveryPolicy for tests: no delays to speak of.
+  // With a RecoveryPolicy for tests: next to no delays.
   hsm::ConnectionOptions options() const;
   static Secret Pin();
 
  private:
   TokenKind kind_;
-  TemporaryFolder folder_;
+  TempFolder folder_;
   bool interposed_ = false;
 };
 
-}  // namespace twinseal::tests
+}  // namespace twinseal::test
