@@ -1,14 +1,14 @@
 #include "agent/cli/digesting.h"
 
-#include <fcntl.h>
-#include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <optional>
 #include <string_view>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "agent/cli/files.h"
 #include "agent/cli/progress.h"
@@ -35,10 +35,12 @@ struct Running {
 };
 
 Error TooLong(const std::string& name) {
-  return Error(Code::kOutOfRange,
-               fmt::format("{} is longer than {} bytes, the most that ed25519 signs as it signs the message itself; "
-                           "sign a digest of it, or use a key of another algorithm",
-                           Printable(name), crypto::kMaxPureMessage));
+  return Error(
+      Code::kOutOfRange,
+      fmt::format(
+          "{} is longer than {} bytes, the most that ed25519 signs as it signs the message itself; "
+          "sign a digest of it, or use a key of another algorithm",
+          Printable(name), crypto::kMaxPureMessage));
 }
 
 }  // namespace
@@ -59,7 +61,8 @@ Result<SchemeInputs> DigestFor(const Surroundings& surroundings, const std::stri
   std::optional<Bytes> message;
   for (const v1::Scheme scheme : schemes) {
     const crypto::SchemeInfo* info = crypto::Find(scheme);
-    if (info == nullptr) return Error(Code::kInvalidArgument, "the scheme is not one that this program knows");
+    if (info == nullptr)
+      return Error(Code::kInvalidArgument, "the scheme is not one that this program knows");
     if (info->digest_size == 0) {
       message.emplace();
     } else if (std::none_of(running.begin(), running.end(),
@@ -69,7 +72,8 @@ Result<SchemeInputs> DigestFor(const Surroundings& surroundings, const std::stri
     }
   }
 
-  Progress progress(surroundings.err_is_terminal ? &surroundings.err : nullptr, name, SizeOf(descriptor));
+  Progress progress(surroundings.err_is_terminal ? &surroundings.err : nullptr, name,
+                    Progress::Unit::kBytes, SizeOf(descriptor));
   Bytes buffer(kBufferBytes);
   std::uint64_t done = 0;
   while (true) {

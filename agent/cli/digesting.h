@@ -16,9 +16,10 @@ namespace twinseal::cli {
 // What each scheme signs of one input: its digest, or the message itself.
 using SchemeInputs = std::map<v1::Scheme, Bytes>;
 
-// Reads the file once, `-` being the standard input, for all schemes together. A scheme that signs the message itself
-// gets it only when it is short enough: out_of_range when it is not and no other scheme is asked for, else that scheme
-// is left out. Memory does not grow with the file. Draws progress where the error output is a terminal.
+// Reads the file once, `-` being the standard input, for all schemes together. A scheme that signs
+// the message itself gets it only when it is short enough: out_of_range when it is not and no other
+// scheme is asked for, else that scheme is left out. Memory does not grow with the file. Draws
+// progress where the error output is a terminal.
 Result<SchemeInputs> DigestFor(const Surroundings& surroundings, const std::string& path,
                                const std::vector<v1::Scheme>& schemes);
 

@@ -1,13 +1,13 @@
 #include "agent/cli/files.h"
 
+#include <cerrno>
+#include <cstdlib>
+#include <system_error>
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstdlib>
-#include <system_error>
 
 #include "agent/cli/text.h"
 
@@ -98,7 +98,8 @@ std::string SystemMessage(int error_number) {
 
 Result<UniqueFd> OpenForReading(const std::string& path) {
   if (path.find('\0') != std::string::npos) {
-    return Error(Code::kInvalidArgument, fmt::format("{} is no file name: it holds a NUL", Printable(path)));
+    return Error(Code::kInvalidArgument,
+                 fmt::format("{} is no file name: it holds a NUL", Printable(path)));
   }
   UniqueFd descriptor(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
   if (!descriptor.valid()) return FileError(path, "cannot be read", errno);
@@ -141,21 +142,43 @@ Status WriteFile(const std::string& path, BytesView content) {
   return Replace(path, content, 0666 & ~Umask());
 }
 
-Status CreatePrivateFile(const std::string& path, std::string_view content) {
-  UniqueFd descriptor(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!descriptor.valid()) return FileError(path, "cannot be made", errno);
-  Status status = WriteAll(descriptor.get(), AsBytes(content), path);
-  if (status.ok() && fsync(descriptor.get()) != 0) status = FileError(path, "cannot be synced", errno);
-  if (status.ok()) status = Close(std::move(descriptor), path);
-  if (!status.ok()) unlink(path.c_str());
-  return status;
+Result<NewPrivateFile> NewPrivateFile::Create(std::string path) {
+  UniqueFd descriptor(
+      open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!descriptor.valid()) {
+    if (errno == EEXIST) {
+      return Error(
+          Code::kAlreadyExists,
+          fmt::format(
+              "{} exists already and is left as it is; move it away or choose another folder",
+              Printable(path)));
+    }
+    return FileError(path, "cannot be made", errno);
+  }
+  return NewPrivateFile(std::move(path), std::move(descriptor));
+}
+
+NewPrivateFile::NewPrivateFile(NewPrivateFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      descriptor_(std::move(other.descriptor_)),
+      kept_(std::exchange(other.kept_, true)) {}
+
+NewPrivateFile::~NewPrivateFile() {
+  if (!kept_) unlink(path_.c_str());
+}
+
+Status NewPrivateFile::Write(BytesView content) {
+  TWINSEAL_RETURN_IF_ERROR(WriteAll(descriptor_.get(), content, path_));
+  if (fsync(descriptor_.get()) != 0) return FileError(path_, "cannot be synced", errno);
+  return Close(std::move(descriptor_), path_);
 }
 
 Status EnsureFolder(const std::string& path) {
   if (mkdir(path.c_str(), 0700) == 0) return Ok();
   const int error_number = errno;
   struct stat status {};
-  if (error_number == EEXIST && stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) return Ok();
+  if (error_number == EEXIST && stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode))
+    return Ok();
   return FileError(path, "cannot be made", error_number);
 }
 

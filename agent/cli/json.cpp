@@ -1,11 +1,11 @@
 #include "agent/cli/json.h"
 
+#include <algorithm>
+#include <map>
+
 #include <fmt/format.h>
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
-
-#include <algorithm>
-#include <map>
 
 #include "agent/cli/text.h"
 #include "agent/cli/words.h"
@@ -18,14 +18,13 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::Reflection;
 
 bool IsAscii(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
 
 }  // namespace
 
-void JsonWriter::NewLine() {
-  out_ << '\n' << std::string(2 * has_elements_.size(), ' ');
-}
+void JsonWriter::NewLine() { out_ << '\n' << std::string(2 * has_elements_.size(), ' '); }
 
 void JsonWriter::BeforeValue() {
   if (after_key_) {
@@ -182,8 +181,9 @@ void JsonWriter::Value(const google::protobuf::Message& message, const FieldDesc
   const Reflection& reflection = *message.GetReflection();
   const bool repeated = index >= 0;
   // NOLINTBEGIN(bugprone-macro-parentheses): a getter's two forms differ in name and arguments.
-#define TWINSEAL_GET(Type) \
-  (repeated ? reflection.GetRepeated##Type(message, &field, index) : reflection.Get##Type(message, &field))
+#define TWINSEAL_GET(Type)                                         \
+  (repeated ? reflection.GetRepeated##Type(message, &field, index) \
+            : reflection.Get##Type(message, &field))
   switch (field.cpp_type()) {
     case FieldDescriptor::CPPTYPE_INT32:
       Number(TWINSEAL_GET(Int32));

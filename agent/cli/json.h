@@ -30,8 +30,8 @@ class JsonWriter {
   JsonWriter& Bool(bool value);
   JsonWriter& Null();
 
-  // A message of the contract in protobuf's JSON mapping: lowerCamelCase, every field present, 64-bit numbers as
-  // strings, bytes in base64. Enumerators are in the CLI's words: "ec-p256".
+  // A message of the contract in protobuf's JSON mapping: lowerCamelCase, every field present,
+  // 64-bit numbers as strings, bytes in base64. Enumerators are in the CLI's words: "ec-p256".
   JsonWriter& Message(const google::protobuf::Message& message);
   // The message's fields into the object that is open.
   JsonWriter& FieldsOf(const google::protobuf::Message& message);
@@ -43,11 +43,13 @@ class JsonWriter {
   void BeforeValue();
   void NewLine();
   void Quote(std::string_view text);
-  void Field(const google::protobuf::Message& message, const google::protobuf::FieldDescriptor& field);
-  void MapField(const google::protobuf::Message& message, const google::protobuf::FieldDescriptor& field);
+  void Field(const google::protobuf::Message& message,
+             const google::protobuf::FieldDescriptor& field);
+  void MapField(const google::protobuf::Message& message,
+                const google::protobuf::FieldDescriptor& field);
   // `index` is that of a repeated field's element, -1 for a single field.
-  void Value(const google::protobuf::Message& message, const google::protobuf::FieldDescriptor& field,
-             int index);
+  void Value(const google::protobuf::Message& message,
+             const google::protobuf::FieldDescriptor& field, int index);
 
   std::ostream& out_;
   std::vector<bool> has_elements_;  // One for each object and array that is open.

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <functional>
-#include <optional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,7 +41,8 @@ class Context {
   std::unique_ptr<Remote> remote_;
 };
 
-// What a parsed command line asks for. `description` begins the error line: "signing release.tar with code-signing".
+// What a parsed command line asks for. `description` begins the error line: "signing release.tar
+// with code-signing".
 struct Action {
   std::string description;
   std::function<Status(Context&)> run;

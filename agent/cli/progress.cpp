@@ -1,9 +1,9 @@
 #include "agent/cli/progress.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "agent/cli/text.h"
 #include "agent/cli/words.h"
@@ -19,10 +19,20 @@ constexpr std::size_t kBarWidth = 24;
 constexpr std::size_t kNameWidth = 28;
 constexpr std::string_view kWipe = "\r\x1b[K";  // To the line's beginning; erase to its end.
 
+std::string Amount(Progress::Unit unit, std::uint64_t amount) {
+  return unit == Progress::Unit::kBytes ? FormatSize(amount) : Count(amount, "record");
+}
+
 }  // namespace
 
-Progress::Progress(std::ostream* out, std::string name, std::optional<std::uint64_t> total, Clock clock)
-    : out_(out), total_(total), clock_(std::move(clock)), started_(clock_()), next_(started_ + kFirst) {
+Progress::Progress(std::ostream* out, std::string name, Unit unit,
+                   std::optional<std::uint64_t> total, Clock clock)
+    : out_(out),
+      unit_(unit),
+      total_(total),
+      clock_(std::move(clock)),
+      started_(clock_()),
+      next_(started_ + kFirst) {
   name_ = Printable(name);
   if (name_.size() > kNameWidth) name_ = "..." + name_.substr(name_.size() - kNameWidth + 3);
 }
@@ -39,15 +49,16 @@ void Progress::Update(std::uint64_t done) {
   drawn_ = true;
 
   const double seconds = std::chrono::duration<double>(now - started_).count();
-  const auto speed = static_cast<std::uint64_t>(static_cast<double>(done) / std::max(seconds, 0.001));
+  const auto speed =
+      static_cast<std::uint64_t>(static_cast<double>(done) / std::max(seconds, 0.001));
   if (!total_ || *total_ == 0) {
-    *out_ << fmt::format("{}{}  {}  {}/s", kWipe, name_, FormatSize(done), FormatSize(speed));
+    *out_ << fmt::format("{}{}  {}  {}/s", kWipe, name_, Amount(unit_, done), Amount(unit_, speed));
   } else {
     const double share = std::min(1.0, static_cast<double>(done) / static_cast<double>(*total_));
     const auto full = static_cast<std::size_t>(share * static_cast<double>(kBarWidth));
-    *out_ << fmt::format("{}{}  [{}{}]  {:3.0f} %  {} of {}  {}/s", kWipe, name_, std::string(full, '#'),
-                         std::string(kBarWidth - full, '.'), share * 100, FormatSize(done),
-                         FormatSize(*total_), FormatSize(speed));
+    *out_ << fmt::format("{}{}  [{}{}]  {:3.0f} %  {} of {}  {}/s", kWipe, name_,
+                         std::string(full, '#'), std::string(kBarWidth - full, '.'), share * 100,
+                         Amount(unit_, done), Amount(unit_, *total_), Amount(unit_, speed));
   }
   out_->flush();
 }

@@ -30,10 +30,17 @@ class Remote {
                         google::protobuf::Message& response) = 0;
 };
 
-// Tries the endpoints in turn until one answers. `unavailable` goes on to the next, as every request may be sent
-// twice: what changes something carries a request id, and a second signature harms nobody.
-Status CallAny(Remote& remote, std::string_view procedure, const google::protobuf::Message& request,
-               google::protobuf::Message& response);
+// Tries the endpoints in turn, and all of them once more, until one answers; gives the index of the
+// one that did. `unavailable` and `deadline_exceeded` go on to the next: every request may be sent
+// twice, as what changes something carries a request id and a second signature harms nobody. The
+// error says what to do next where the appliance did not.
+Result<std::size_t> CallAny(Remote& remote, std::string_view procedure,
+                            const google::protobuf::Message& request,
+                            google::protobuf::Message& response);
+
+// One endpoint alone, for what differs from site to site, with the same advice in its errors.
+Status CallOne(Remote& remote, std::size_t endpoint, std::string_view procedure,
+               const google::protobuf::Message& request, google::protobuf::Message& response);
 
 template <typename Response>
 Result<Response> Call(Remote& remote, std::string_view procedure,

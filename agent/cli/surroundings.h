@@ -14,6 +14,7 @@ struct Surroundings {
   int in = 0;  // A file descriptor: what `-` names.
   bool out_is_terminal = false;
   bool err_is_terminal = false;
+  std::string terminal = "/dev/tty";  // Where secrets are asked for.
   // Nothing when the variable is not set.
   std::function<std::optional<std::string>(const std::string& name)> environment;
 };

@@ -12,25 +12,28 @@ constexpr std::size_t kGap = 2;
 
 }  // namespace
 
-Table::Table(std::vector<std::string> headings) { rows_.push_back(std::move(headings)); }
+Table::Table(std::vector<std::string> headings) : widths_(headings.size(), 0) {
+  rows_.push_back(std::move(headings));
+}
 
 void Table::Add(std::vector<std::string> cells) {
   for (std::string& cell : cells) cell = cell.empty() ? "-" : Printable(cell);
   rows_.push_back(std::move(cells));
 }
 
-void Table::Print(std::ostream& out) const {
-  std::vector<std::size_t> widths(rows_.front().size(), 0);
+void Table::Print(std::ostream& out) {
   for (const auto& row : rows_) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], DisplayWidth(row[i]));
+    for (std::size_t i = 0; i < row.size(); ++i)
+      widths_[i] = std::max(widths_[i], DisplayWidth(row[i]));
   }
   for (const auto& row : rows_) {
     for (std::size_t i = 0; i < row.size(); ++i) {
       out << row[i];
-      if (i + 1 < row.size()) out << std::string(widths[i] - DisplayWidth(row[i]) + kGap, ' ');
+      if (i + 1 < row.size()) out << std::string(widths_[i] - DisplayWidth(row[i]) + kGap, ' ');
     }
     out << '\n';
   }
+  rows_.clear();
 }
 
 void Fields::Add(std::string name, std::string value) {

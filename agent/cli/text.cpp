@@ -1,8 +1,8 @@
 #include "agent/cli/text.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 namespace twinseal::cli {
 namespace {
@@ -63,8 +63,9 @@ std::string ReplaceInvalidUtf8(std::string_view text) {
 
 // Counts first bytes: those behind them look like 10xxxxxx.
 std::size_t DisplayWidth(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(
-      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
 }
 
 }  // namespace twinseal::cli

@@ -6,7 +6,8 @@
 
 namespace twinseal::cli {
 
-// For a terminal: control characters, which could move its cursor, and bytes that are not UTF-8 become \xNN.
+// For a terminal: control characters, which could move its cursor, and bytes that are not UTF-8
+// become \xNN.
 std::string Printable(std::string_view text);
 
 // For JSON: each byte that is not UTF-8 becomes U+FFFD.

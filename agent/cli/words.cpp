@@ -1,11 +1,11 @@
 #include "agent/cli/words.h"
 
-#include <fmt/format.h>
-#include <google/protobuf/descriptor.h>
-
 #include <array>
 #include <charconv>
 #include <ctime>
+
+#include <fmt/format.h>
+#include <google/protobuf/descriptor.h>
 
 #include "agent/cli/text.h"
 #include "common/crypto/algorithms.h"
@@ -33,8 +33,8 @@ Result<Enum> ParseEnum(const EnumDescriptor& descriptor, std::string_view what,
     if (Word(value) == word) return static_cast<Enum>(value.number());
     words += (words.empty() ? "" : ", ") + Word(value);
   }
-  return Error(Code::kInvalidArgument,
-               fmt::format("'{}' is no {}; there are {}", Printable(word.substr(0, 64)), what, words));
+  return Error(Code::kInvalidArgument, fmt::format("'{}' is no {}; there are {}",
+                                                   Printable(word.substr(0, 64)), what, words));
 }
 
 std::string Utc(std::int64_t seconds) {
@@ -60,7 +60,8 @@ std::string WordOf(const EnumDescriptor& descriptor, Enum number) {
 
 std::string Word(const EnumValueDescriptor& value) {
   if (value.number() == 0) return "unspecified";
-  // The names of algorithms and schemes have one table, which the appliance uses in its messages too.
+  // The names of algorithms and schemes have one table, which the appliance uses in its messages
+  // too.
   if (value.type() == v1::Algorithm_descriptor()) {
     return std::string(crypto::Name(static_cast<v1::Algorithm>(value.number())));
   }
@@ -92,9 +93,10 @@ Result<v1::Role> ParseRole(std::string_view word) {
 
 Result<std::chrono::seconds> ParseDuration(std::string_view text) {
   const auto refuse = [&] {
-    return Error(Code::kInvalidArgument,
-                 fmt::format("'{}' is no length of time; write 30d, 12h, 90m, 45s or 2w, at most 100 years",
-                             Printable(text.substr(0, 64))));
+    return Error(
+        Code::kInvalidArgument,
+        fmt::format("'{}' is no length of time; write 30d, 12h, 90m, 45s or 2w, at most 100 years",
+                    Printable(text.substr(0, 64))));
   };
   std::int64_t number = 0;
   const char* const end = text.data() + text.size();
@@ -116,7 +118,8 @@ Result<std::chrono::seconds> ParseDuration(std::string_view text) {
 std::string FormatDuration(std::chrono::seconds duration) {
   const std::int64_t seconds = duration.count();
   for (const Unit& unit : kUnits) {
-    // Weeks are read but not written: "30d" stays "30d" and "7d" is what people say of a waiting period.
+    // Weeks are read but not written: "30d" stays "30d" and "7d" is what people say of a waiting
+    // period.
     if (unit.letter == 'w') continue;
     if (seconds != 0 && seconds % unit.seconds == 0) {
       return fmt::format("{}{}", seconds / unit.seconds, unit.letter);

@@ -29,8 +29,8 @@ Result<v1::Storage> ParseStorage(std::string_view word);
 Result<v1::Isolation> ParseIsolation(std::string_view word);
 Result<v1::Role> ParseRole(std::string_view word);
 
-// "30d", "12h", "90m", "45s", "2w" or "0"; at most 100 years. invalid_argument for anything else, a bare number too:
-// days taken for seconds would destroy a key.
+// "30d", "12h", "90m", "45s", "2w" or "0"; at most 100 years. invalid_argument for anything else, a
+// bare number too: days taken for seconds would destroy a key.
 Result<std::chrono::seconds> ParseDuration(std::string_view text);
 // The largest unit that divides it: 604800 s is "7d".
 std::string FormatDuration(std::chrono::seconds duration);

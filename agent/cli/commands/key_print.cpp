@@ -1,0 +1,110 @@
+#include "agent/cli/commands/key_print.h"
+
+#include <fmt/format.h>
+
+#include "agent/cli/json.h"
+#include "agent/cli/table.h"
+#include "agent/cli/words.h"
+#include "common/base/bytes.h"
+#include "common/crypto/digest.h"
+
+namespace twinseal::cli {
+namespace {
+
+// What the contract says of fields that are not set (keys.proto).
+constexpr std::uint32_t kDefaultIsolationSeconds = 86'400;
+constexpr std::uint32_t kDefaultMinDestructionWaitSeconds = 7 * 86'400;
+
+template <typename List>
+std::string Joined(const List& list, const std::string& none) {
+  std::string joined;
+  for (const auto& each : list) joined += (joined.empty() ? "" : ", ") + each;
+  return joined.empty() ? none : joined;
+}
+
+void AddPolicy(Fields& fields, const v1::KeyPolicy& policy) {
+  std::vector<std::string> schemes;
+  for (const int scheme : policy.schemes())
+    schemes.push_back(Word(static_cast<v1::Scheme>(scheme)));
+  const std::uint32_t shared = policy.max_signatures_per_activation();
+  const std::uint32_t isolation =
+      policy.isolation_seconds() == 0 ? kDefaultIsolationSeconds : policy.isolation_seconds();
+  const std::uint32_t wait = policy.has_min_destruction_wait_seconds()
+                                 ? policy.min_destruction_wait_seconds()
+                                 : kDefaultMinDestructionWaitSeconds;
+  fields.Add("Applications", Joined(policy.applications(), "none"));
+  fields.Add("Schemes", Joined(schemes, "each that fits"));
+  fields.Add("Sites", Joined(policy.sites(), "all"));
+  fields.Add("Signatures per activation", fmt::format("{}", shared == 0 ? 1 : shared));
+  fields.Add("When isolated",
+             policy.isolation() == v1::STOP
+                 ? "stop"
+                 : "continue for " + FormatDuration(std::chrono::seconds(isolation)));
+  fields.Add("Least wait before destruction", FormatDuration(std::chrono::seconds(wait)));
+}
+
+std::string Versions(const v1::Key& key) {
+  if (key.current_version() == 1) return "1";
+  return fmt::format("{} (1 to {} only verify)", key.current_version(), key.current_version() - 1);
+}
+
+}  // namespace
+
+void PrintKey(std::ostream& out, const v1::Key& key, OutputForm form) {
+  if (form == OutputForm::kJson) {
+    JsonWriter(out).Message(key).Finish();
+    return;
+  }
+  Fields fields;
+  fields.Add("Name", key.name());
+  fields.Add("Id", key.key_id());
+  fields.Add("Algorithm", Word(key.algorithm()));
+  fields.Add("Storage", Word(key.storage()));
+  fields.Add("State", Word(key.state()));
+  if (key.state() == v1::PENDING_DESTRUCTION)
+    fields.Add("Destruction due", FormatUnixMs(key.destruction_unix_ms()));
+  if (key.state() == v1::DESTROYED)
+    fields.Add("Destroyed", FormatUnixMs(key.destruction_unix_ms()));
+  fields.Add("Version", Versions(key));
+  fields.Add("Created", FormatUnixMs(key.created_unix_ms()));
+  fields.Add("Revision", fmt::format("{}", key.revision()));
+  AddPolicy(fields, key.policy());
+  fields.Print(out);
+
+  if (key.versions().empty()) return;
+  out << '\n';
+  Table table({"VERSION", "CREATED", "PUBLIC KEY (SHA-256)"});
+  for (const v1::KeyVersionInfo& version : key.versions()) {
+    table.Add({fmt::format("{}", version.version()), FormatUnixMs(version.created_unix_ms()),
+               HexEncode(crypto::Sha256(AsBytes(version.public_key_der())))});
+  }
+  table.Print(out);
+}
+
+void PrintKeys(std::ostream& out, const std::vector<v1::Key>& keys, OutputForm form) {
+  if (form == OutputForm::kJson) {
+    JsonWriter json(out);
+    json.BeginObject().Key("keys").BeginArray();
+    for (const v1::Key& key : keys) json.Message(key);
+    json.EndArray().EndObject().Finish();
+    return;
+  }
+  Table table({"NAME", "ALGORITHM", "STORAGE", "STATE", "VERSION", "CREATED"});
+  for (const v1::Key& key : keys) {
+    table.Add({key.name(), Word(key.algorithm()), Word(key.storage()), Word(key.state()),
+               fmt::format("{}", key.current_version()), FormatUnixMs(key.created_unix_ms())});
+  }
+  table.Print(out);
+}
+
+void PrintPolicy(std::ostream& out, const v1::KeyPolicy& policy, OutputForm form) {
+  if (form == OutputForm::kJson) {
+    JsonWriter(out).Message(policy).Finish();
+    return;
+  }
+  Fields fields;
+  AddPolicy(fields, policy);
+  fields.Print(out);
+}
+
+}  // namespace twinseal::cli

@@ -1,0 +1,21 @@
+// Which scheme a file is signed or checked with when the user names none.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "agent/cli/remote.h"
+#include "common/base/result.h"
+#include "twinseal/v1/keys.pb.h"
+
+namespace twinseal::cli {
+
+// `wanted` when there is one. Else the algorithm's usual scheme where the key's policy has it, else
+// the policy's first.
+Result<v1::Scheme> SchemeToSign(Remote& remote, const std::string& key, v1::Scheme wanted);
+
+// `wanted` alone when there is one, else each that fits the key: a policy may have allowed others
+// once.
+Result<std::vector<v1::Scheme>> SchemesToVerify(const v1::Key& key, v1::Scheme wanted);
+
+}  // namespace twinseal::cli
