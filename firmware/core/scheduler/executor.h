@@ -22,17 +22,20 @@ class Executor {
  public:
   virtual ~Executor() = default;
 
+  // Makes it ready for work. Asked before the first Run, and again, with back-off while it fails,
+  // once healthy() says no. An error is what requests are told meanwhile.
+  virtual Status Ensure() = 0;
+  // False when Ensure has to be asked before the next Run.
+  virtual bool healthy() const = 0;
+
   // Does `first`, and with it what `join` gives. Appends one response for each: that of `first`,
   // then those that joined in their order. The scheduler fills in their numbers.
   virtual void Run(const Job& first, const Joiner& join,
                    std::vector<v1::CoreResponse>& responses) = 0;
-
-  // False once it cannot be used any more (its session is gone): the worker then makes another.
-  virtual bool healthy() const = 0;
 };
 
-// Called on a worker's thread, again and again with back-off while it fails.
-using ExecutorFactory = std::function<Result<std::unique_ptr<Executor>>()>;
+// Called once on each worker's thread.
+using ExecutorFactory = std::function<std::unique_ptr<Executor>()>;
 
 // Where answers go. Called from any thread; must not wait for the peer.
 class AnswerSink {

@@ -99,22 +99,17 @@ SchedulerState Scheduler::state() const {
 }
 
 void Scheduler::Work(Worker& worker) {
-  while (true) {
-    std::unique_ptr<Executor> executor = Equip(worker);
-    if (executor == nullptr) break;
-    bool stop = false;
-    while (executor->healthy()) {
-      if (!Take(worker)) {
-        stop = true;
-        break;
+  {
+    const std::unique_ptr<Executor> executor = factory_();
+    bool going_on = true;
+    // A worker that lost its session counts as ready until Equip has failed once: a session that is
+    // at once made anew is not worth refusing requests for.
+    while (going_on && Equip(worker, *executor)) {
+      while (going_on && executor->healthy()) {
+        going_on = Take(worker);
+        if (going_on) RunTaken(worker, *executor);
       }
-      RunTaken(worker, *executor);
     }
-    executor.reset();
-    MutexLock lock(mutex_);
-    if (stop || worker.hung) break;
-    // It still counts as ready until Equip has tried once: a session that is lost and at once made
-    // anew is not worth refusing requests for.
   }
   MutexLock lock(mutex_);
   worker.ready = false;
@@ -122,29 +117,29 @@ void Scheduler::Work(Worker& worker) {
   watch_.NotifyOne();
 }
 
-std::unique_ptr<Executor> Scheduler::Equip(Worker& worker) {
+bool Scheduler::Equip(Worker& worker, Executor& executor) {
   Clock::duration wait = options_.first_retry;
   while (true) {
     {
       MutexLock lock(mutex_);
-      if (stopping_) return nullptr;
+      if (stopping_ || worker.hung) return false;
       worker.equipping = true;
       worker.started = Clock::now();
       WakeWatchdogBefore(HungAt(worker));
     }
-    Result<std::unique_ptr<Executor>> made = factory_();
+    const Status ensured = executor.Ensure();
     std::vector<v1::CoreResponse> answers;
     {
       MutexLock lock(mutex_);
       worker.equipping = false;
-      if (worker.hung) return nullptr;
-      if (made.ok()) {
+      if (worker.hung) return false;
+      if (ensured.ok()) {
         worker.ready = true;
         trouble_.reset();
-        return std::move(made).value();
+        return true;
       }
       worker.ready = false;
-      trouble_ = made.error();
+      trouble_ = ensured.error();
       if (out_of_service()) RefuseWaiting(answers);
     }
     Send(answers);

@@ -30,9 +30,9 @@ struct SchedulerOptions {
   // as long as its call does not come back, so with the last of them the process is better started
   // anew.
   std::size_t replacements = 4;
-  // How long making an executor (a session, a login) may take before it counts as hung.
+  // How long making an executor ready (a session, a login) may take before it counts as hung.
   Clock::duration equip_patience = std::chrono::seconds(30);
-  // Between attempts to make an executor; doubled up to the longest.
+  // Between attempts to make an executor ready; doubled up to the longest.
   Clock::duration first_retry = std::chrono::milliseconds(50);
   Clock::duration longest_retry = std::chrono::seconds(5);
 };
@@ -40,7 +40,7 @@ struct SchedulerOptions {
 struct SchedulerState {
   std::size_t waiting = 0;
   std::size_t running = 0;
-  std::size_t ready = 0;  // Workers that have an executor and are not hung.
+  std::size_t ready = 0;  // Workers whose executor is ready and that are not hung.
   std::size_t hung = 0;
   std::string trouble;  // Why no worker is ready; empty when one is.
 };
@@ -78,20 +78,21 @@ class Scheduler {
  private:
   struct Worker {
     std::thread thread;
-    Clock::time_point started;  // Of what runs, or of making an executor.
+    Clock::time_point started;  // Of what runs, or of making the executor ready.
     // What runs, the first job first. Owned by the worker; guarded by mutex_.
     std::vector<JobPtr> running;
     std::vector<bool> answered;  // By the watchdog, one for each of `running`.
-    bool equipping = false;      // Is inside the factory.
-    bool ready = false;          // Has an executor.
+    bool equipping = false;      // Is making its executor ready.
+    bool ready = false;          // Its executor is ready.
     bool hung = false;           // Was replaced; its thread ends when the call comes back.
     bool ended = false;          // Its thread may be joined without waiting.
   };
 
   void StartWorker() TWINSEAL_REQUIRES(mutex_);
   void Work(Worker& worker);
-  // Makes an executor, trying until it succeeds or the scheduler stops (then null).
-  std::unique_ptr<Executor> Equip(Worker& worker);
+  // Makes the executor ready, trying until it is. False when the scheduler stops or the worker was
+  // replaced.
+  bool Equip(Worker& worker, Executor& executor);
   // Waits for a job. False when the scheduler stops.
   bool Take(Worker& worker);
   void RunTaken(Worker& worker, Executor& executor);
@@ -115,7 +116,7 @@ class Scheduler {
   // Takes all that waits out of the queue and appends an `unavailable` answer for each.
   void RefuseWaiting(std::vector<v1::CoreResponse>& answers) TWINSEAL_REQUIRES(mutex_);
   Error Unavailable() const TWINSEAL_REQUIRES(mutex_);
-  // Whether no worker has an executor and each has failed to make one.
+  // Whether no worker has a ready executor and at least one has failed to make it ready.
   bool out_of_service() const TWINSEAL_REQUIRES(mutex_);
   void Send(std::span<const v1::CoreResponse> answers);
 

@@ -77,7 +77,7 @@ class Bench {
     std::lock_guard lock(mutex_);
     return started_.contains(number);
   }
-  // While it is set, executors cannot be made.
+  // While it is set, executors cannot be made ready.
   void SetTrouble(std::optional<Error> trouble) {
     std::lock_guard lock(mutex_);
     trouble_ = std::move(trouble);
@@ -91,7 +91,11 @@ class Bench {
     std::lock_guard lock(mutex_);
     return epoch_;
   }
-  Result<std::unique_ptr<Executor>> Make();
+  std::unique_ptr<Executor> Make();
+  Status Ensure() {
+    std::lock_guard lock(mutex_);
+    return trouble_ ? Status(*trouble_) : Ok();
+  }
 
   std::size_t room = 0;  // What an activation lets join; set before the first request.
 
@@ -108,7 +112,14 @@ constexpr std::uint64_t kThrows = 666;
 
 class FakeExecutor : public Executor {
  public:
-  explicit FakeExecutor(Bench& bench) : bench_(bench), epoch_(bench.epoch()) {}
+  explicit FakeExecutor(Bench& bench) : bench_(bench) {}
+
+  Status Ensure() override {
+    TWINSEAL_RETURN_IF_ERROR(bench_.Ensure());
+    epoch_ = bench_.epoch();
+    healthy_ = true;
+    return Ok();
+  }
 
   void Run(const Job& first, const Joiner& join,
            std::vector<v1::CoreResponse>& responses) override {
@@ -129,17 +140,11 @@ class FakeExecutor : public Executor {
 
  private:
   Bench& bench_;
-  int epoch_;
-  bool healthy_ = true;
+  int epoch_ = 0;
+  bool healthy_ = false;
 };
 
-Result<std::unique_ptr<Executor>> Bench::Make() {
-  {
-    std::lock_guard lock(mutex_);
-    if (trouble_) return *trouble_;
-  }
-  return std::unique_ptr<Executor>(std::make_unique<FakeExecutor>(*this));
-}
+std::unique_ptr<Executor> Bench::Make() { return std::make_unique<FakeExecutor>(*this); }
 
 class SchedulerTest : public testing::Test {
  protected:

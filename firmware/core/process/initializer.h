@@ -1,0 +1,39 @@
+// Sets a token up for an appliance: what twinseal-core does when it is started with --initialize.
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "common/base/result.h"
+#include "common/base/secret.h"
+#include "firmware/core/channel/frame_writer.h"
+#include "hsm/pkcs11/connection.h"
+#include "hsm/pkcs11/pin.h"
+
+namespace twinseal::core {
+
+struct InitializerOptions {
+  hsm::ConnectionOptions connection;
+  std::optional<Secret> so_pin;  // Given when a blank token is to be made the appliance's.
+};
+
+// One thread.
+class Initializer {
+ public:
+  // `pin_text` is the PIN that a blank token gets; `pin` gives the same one for logging in.
+  Initializer(InitializerOptions options, Secret pin_text, hsm::PinSource& pin)
+      : options_(std::move(options)), pin_text_(std::move(pin_text)), pin_(pin) {}
+
+  // Answers initialize requests, and refuses all others, until the peer closes its side.
+  Status Serve(int fd, FrameWriter& writer);
+
+ private:
+  v1::CoreResponse Answer(const v1::CoreRequest& request);
+  Result<Bytes> Initialize();
+
+  InitializerOptions options_;
+  Secret pin_text_;
+  hsm::PinSource& pin_;
+};
+
+}  // namespace twinseal::core

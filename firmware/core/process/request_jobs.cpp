@@ -1,0 +1,85 @@
+#include "firmware/core/process/request_jobs.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace twinseal::core {
+namespace {
+
+Error Invalid(std::string_view field, std::string message) {
+  return Error(Code::kInvalidArgument, fmt::format("{}: {}", field, message));
+}
+
+Result<KeyId> ReadKeyId(std::string_view field, const std::string& bytes) {
+  const auto id = KeyId::FromBytes(AsBytes(bytes));
+  if (!id.ok())
+    return Invalid(field,
+                   fmt::format("a key's id has {} bytes, this has {}", KeyId::kSize, bytes.size()));
+  return *id;
+}
+
+Status FillSign(const v1::CoreSignRequest& sign, Job& job) {
+  TWINSEAL_ASSIGN_OR_RETURN(job.line.key, ReadKeyId("sign.key_id", sign.key_id()));
+  if (sign.version() == 0) return Invalid("sign.version", "versions are counted from 1");
+  job.line.version = KeyVersion{sign.version()};
+  if (sign.digests_size() == 0 || sign.digests_size() > kMaxDigests) {
+    return Invalid("sign.digests", fmt::format("1 to {} digests are signed at a time, these are {}",
+                                               kMaxDigests, sign.digests_size()));
+  }
+  if (sign.caller().size() > kMaxCallerBytes) {
+    return Invalid("sign.caller", fmt::format("it is longer than {} bytes", kMaxCallerBytes));
+  }
+  job.caller = sign.caller();
+  job.joinable_items = static_cast<std::size_t>(sign.digests_size());
+  job.patience = kSignPatience + sign.digests_size() * kSignPatiencePerDigest;
+  return Ok();
+}
+
+Status Fill(Job& job) {
+  job.patience = kKeyPatience;
+  const v1::CoreRequest& request = job.request;
+  switch (request.call_case()) {
+    case v1::CoreRequest::kSign:
+      return FillSign(request.sign(), job);
+    case v1::CoreRequest::kGenerate: {
+      TWINSEAL_ASSIGN_OR_RETURN(
+          job.line.key, ReadKeyId("generate.header.key_id", request.generate().header().key_id()));
+      return Ok();
+    }
+    case v1::CoreRequest::kErase: {
+      TWINSEAL_ASSIGN_OR_RETURN(job.line.key, ReadKeyId("erase.key_id", request.erase().key_id()));
+      return Ok();
+    }
+    case v1::CoreRequest::kRevise:
+    case v1::CoreRequest::kInstall:
+      return Ok();
+    case v1::CoreRequest::kInitialize:
+      return Error(Code::kFailedPrecondition,
+                   "initialize: this signing core was started to serve; setting a token up takes "
+                   "one that was started "
+                   "with --initialize");
+    case v1::CoreRequest::kStatus:
+    case v1::CoreRequest::CALL_NOT_SET:
+      break;
+  }
+  return Invalid("call", "the request asks for nothing that this signing core knows");
+}
+
+}  // namespace
+
+Result<JobPtr> MakeJob(ReceivedRequest received, Clock::time_point now) {
+  auto job = std::make_unique<Job>();
+  job->request = std::move(received.request);
+  job->bytes = received.bytes;
+  const std::uint32_t asked = job->request.deadline_ms();
+  job->deadline = now + (asked == 0 ? Clock::duration(kDefaultDeadline)
+                                    : std::min<Clock::duration>(std::chrono::milliseconds(asked),
+                                                                kMaxDeadline));
+  TWINSEAL_RETURN_IF_ERROR(Fill(*job));
+  return job;
+}
+
+}  // namespace twinseal::core
