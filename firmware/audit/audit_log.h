@@ -41,7 +41,7 @@ struct AuditLogOptions {
   std::uint64_t checkpoint_records = 1000;
   std::chrono::milliseconds checkpoint_interval = std::chrono::seconds(10);
   // What time a record gets: microseconds since 1970. Nothing: the system's clock.
-  std::function<std::int64_t()> clock;
+  std::function<std::int64_t()> clock = {};
   // For tests of a full disk: the file's largest size in pages of 4 KiB. 0: no limit.
   std::uint32_t max_pages = 0;
 };
@@ -111,7 +111,7 @@ class AuditLog {
 
   // Durable records from `first` on, at most `page_size` (0: kDefaultPageSize; more than
   // kMaxPageSize is invalid_argument). A page also ends when it reaches 1 MiB, but holds at least
-  // one record.
+  // one record. The next page begins behind the last record's sequence.
   virtual Result<RecordPage> List(std::uint64_t first, std::size_t page_size) = 0;
   // Checkpoints of trees of at least `first_tree_size` records, the smallest first. Limits as
   // above.
