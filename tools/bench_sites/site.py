@@ -108,8 +108,8 @@ class Site:
             so_pin = stack.enter_context(pin_descriptor(self.files.so_pin))
             done = subprocess.run(
                 [self._programs.cli, "appliance", "init", "--config", self.files.config,
-                 "--service-program", self._programs.service, "--operator", "admin",
-                 "--out", operator_folder, "--pin-fd", str(pin), "--so-pin-fd", str(so_pin)],
+                 "--twinseald", self._programs.service, "--operator", "admin",
+                 "--out-dir", operator_folder, "--pin-fd", str(pin), "--so-pin-fd", str(so_pin)],
                 env=self.environment(), pass_fds=(pin, so_pin), stdin=subprocess.DEVNULL,
                 capture_output=True, text=True)
         if done.returncode != 0:
