@@ -12,6 +12,7 @@
 #include "common/audit/checkpoint.h"
 #include "common/base/mutex.h"
 #include "firmware/audit/archive.h"
+#include "firmware/audit/utf8.h"
 
 namespace twinseal::audit {
 namespace {
@@ -36,6 +37,16 @@ Result<std::size_t> PageSize(std::size_t asked) {
                  fmt::format("page_size: it is at most {}, not {}", AuditLog::kMaxPageSize, asked));
   }
   return asked;
+}
+
+// What callers put into texts may have been cut in the middle of a character.
+void MakeTextsUtf8(v1::AuditRecord& record) {
+  for (std::string* text :
+       {record.mutable_request_id(), record.mutable_caller_role(), record.mutable_caller_name(),
+        record.mutable_operation(), record.mutable_key_id(), record.mutable_key_name(),
+        record.mutable_scheme(), record.mutable_outcome(), record.mutable_detail()}) {
+    MakeUtf8(*text);
+  }
 }
 
 struct Waiting {
@@ -133,6 +144,7 @@ void Log::Append(v1::AuditRecord record, Done done) {
 
 // Takes the record and the callback, unless it refuses.
 Status Log::Enqueue(v1::AuditRecord& record, Done& done) {
+  MakeTextsUtf8(record);
   const std::size_t bytes = record.ByteSizeLong();
   if (bytes > kMaxRecordBytes) {
     return Error(Code::kInvalidArgument, fmt::format("an audit record has at most {} bytes, not {}",
