@@ -8,6 +8,8 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
+from .audit import AuditRecord
+
 
 class ApiError(Exception):
     """A refusal: Connect's code, its HTTP status, the message."""
@@ -101,11 +103,12 @@ class Api:
     def sign(self, key: str, digest: bytes, **fields) -> bytes:
         return decoded(self.call("SigningService/Sign", key=key, digest=encoded(digest), **fields)["signature"])
 
-    def audit_records(self) -> list[dict]:
-        """Every stored record: its number, bytes and hash."""
-        records: list[dict] = []
+    def audit_records(self) -> list[AuditRecord]:
+        """The whole log."""
+        records: list[AuditRecord] = []
         while True:
             page = self.call("AuditService/ListAuditRecords", firstSequence=str(len(records)), pageSize=1000)
-            records += page.get("records", [])
-            if len(records) >= int(page.get("treeSize", 0)) or not page.get("records"):
+            stored = page.get("records", [])
+            records += [AuditRecord.parse(decoded(record["record"])) for record in stored]
+            if not stored or len(records) >= int(page["treeSize"]):
                 return records

@@ -9,6 +9,7 @@ from bench_sites.site import Site
 from bench_sites.tokens import softhsm
 
 from . import blobs, pkcs11
+from .libcrypto import aes_unwrap_padded
 
 # The numbers of docs/blob-format.md.
 _WRAP_MECHANISMS = {1: pkcs11.CKM_AES_KEY_WRAP_PAD, 2: pkcs11.CKM_AES_CBC_PAD, 3: pkcs11.CKM_AES_KEY_WRAP_KWP,
@@ -64,21 +65,3 @@ class TokenOwner:
         if _WRAP_MECHANISMS[mechanism] == pkcs11.CKM_AES_CBC_PAD:
             iv, wrapped = wrapped[:16], wrapped[16:]
         return self._token.unwrap(key, _WRAP_MECHANISMS[mechanism], iv, wrapped, attributes)
-
-
-def aes_unwrap_padded(key: bytes, wrapped: bytes) -> bytes:
-    """RFC 5649, by OpenSSL."""
-    import ctypes
-
-    from .libcrypto import _LIBRARY as crypto
-    crypto.EVP_CIPHER_CTX_new.restype = crypto.EVP_aes_256_wrap_pad.restype = ctypes.c_void_p
-    context = ctypes.c_void_p(crypto.EVP_CIPHER_CTX_new())
-    try:
-        crypto.EVP_CIPHER_CTX_set_flags(context, 1)  # EVP_CIPHER_CTX_FLAG_WRAP_ALLOW
-        assert crypto.EVP_DecryptInit_ex(context, ctypes.c_void_p(crypto.EVP_aes_256_wrap_pad()), None, key, None) == 1
-        opened, length = ctypes.create_string_buffer(len(wrapped) + 16), ctypes.c_int()
-        assert crypto.EVP_DecryptUpdate(context, opened, ctypes.byref(length), wrapped, len(wrapped)) == 1, \
-            "the key could not be unwrapped"
-        return opened.raw[:length.value]
-    finally:
-        crypto.EVP_CIPHER_CTX_free(context)

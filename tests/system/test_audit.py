@@ -1,0 +1,124 @@
+"""The audit log: everything is in it, and whatever is done to it afterwards is found and named."""
+
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import unittest
+from contextlib import closing
+
+from support.api import ApiError
+from support.appliance import ApplianceTest
+
+
+class Contents(ApplianceTest):
+    def test_operations_are_recorded_whether_done_or_refused(self):
+        api = self.api()
+        digest = os.urandom(32)
+        key = api.create_key("recorded", requestId="the-request")
+        api.sign("recorded", digest)
+        with self.assertRaises(ApiError):
+            api.sign("recorded", os.urandom(31))
+        application = self.api(self.issue("application", "nosy"))
+        with self.assertRaises(ApiError):
+            application.sign("recorded", digest)
+
+        records = api.audit_records()
+        self.assertEqual(list(range(len(records))), [record.sequence for record in records])
+        mine = [record for record in records if record.key_name == "recorded"]
+        created = mine[0]
+        self.assertEqual(("KeyService/CreateKey", "ok", "the-request", key["keyId"], "operator", "admin"),
+                         (created.operation, created.outcome, created.request_id, created.key_id, created.caller_role,
+                          created.caller_name))
+        signed = next(record for record in mine if record.operation == "SigningService/Sign" and record.outcome == "ok")
+        self.assertEqual(([digest], 1), (signed.digests, signed.key_version))
+        refused = {(record.caller_name, record.outcome) for record in records if record.operation == "SigningService/Sign"}
+        self.assertIn(("admin", "invalid_argument"), refused)
+        self.assertIn(("nosy", "permission_denied"), refused)
+
+    def test_the_command_line_lists_and_verifies(self):
+        self.twinseal("key", "create", "listed", "--algorithm", "ec-p256")
+        self.assertIn("listed", self.twinseal("audit", "list"))
+        self.twinseal("audit", "verify")
+        self.assertTrue(json.loads(self.twinseal("audit", "list", "--output", "json")))
+
+
+class Tampering(ApplianceTest):
+    """The log is changed while the appliance is down, by someone who knows SQLite."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        test = cls("test_untouched")
+        test.setUp = lambda: None
+        api = test.api()
+        api.create_key("busy")
+        for _ in range(40):
+            api.sign("busy", os.urandom(32))
+        api.close()
+        cls.site.stop()
+        cls.saved = cls.folder / "audit.saved"
+        shutil.copy(cls.site.files.audit, cls.saved)
+
+    def setUp(self):
+        self.site.stop()
+        shutil.copy(self.saved, self.site.files.audit)
+        for left in ("-wal", "-shm"):
+            self.site.files.audit.with_name(self.site.files.audit.name + left).unlink(missing_ok=True)
+
+    def change(self, *statements: tuple) -> None:
+        with closing(sqlite3.connect(self.site.files.audit)) as log, log:
+            for (trigger,) in log.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+                log.execute(f"DROP TRIGGER {trigger}")
+            for statement, *values in statements:
+                log.execute(statement, values)
+
+    def found(self) -> str:
+        """What `twinseal audit verify` says; it must not be content."""
+        self.site.start()
+        return self.twinseal("audit", "verify", status=1)
+
+    def record(self, sequence: int) -> tuple[bytes, bytes]:
+        with closing(sqlite3.connect(self.site.files.audit)) as log:
+            return log.execute("SELECT record, leaf_hash FROM records WHERE sequence = ?", (sequence,)).fetchone()
+
+    def test_untouched(self):
+        self.site.start()
+        self.twinseal("audit", "verify")
+
+    def test_a_changed_record(self):
+        record, _ = self.record(10)
+        self.change(("UPDATE records SET record = ? WHERE sequence = 10", record.replace(b"busy", b"idle")))
+        self.assertRegex(self.found(), r"\b10\b.*changed|changed.*\b10\b")
+
+    def test_a_removed_record(self):
+        self.change(("DELETE FROM records WHERE sequence = 11",))
+        self.assertRegex(self.found(), r"\b11\b.*(removed|missing|gone)|(removed|missing|gone).*\b11\b")
+
+    def test_reordered_records(self):
+        first, second = self.record(12), self.record(13)
+        self.change(("UPDATE records SET record = ?, leaf_hash = ? WHERE sequence = 12", *second),
+                    ("UPDATE records SET record = ?, leaf_hash = ? WHERE sequence = 13", *first))
+        self.assertRegex(self.found(), r"\b12\b.*(order|place)|(order|place).*\b12\b")
+
+    def test_a_record_changed_with_its_hash(self):
+
+        record, _ = self.record(14)
+        record = record.replace(b"busy", b"idle")
+        self.change(("UPDATE records SET record = ?, leaf_hash = ? WHERE sequence = 14", record,
+                     hashlib.sha256(b"\0" + record).digest()))
+        self.found()
+
+    def test_the_newest_records_cut_off(self):
+        """The appliance itself notices: its newest checkpoint covers more than there is."""
+        self.change(("DELETE FROM records WHERE sequence >= 20",))
+        self.site.files.log.unlink()
+        try:
+            self.found()
+        except Exception:
+            self.assertIn("audit", self.site.files.log.read_text())
+
+
+if __name__ == "__main__":
+    unittest.main()
