@@ -9,10 +9,19 @@ from .layout import PROGRAM_NAMES, RELEASE_BUILD, REPOSITORY
 
 def build_programs() -> None:
     """What is built already is left alone; takes well under a second then."""
-    if not (RELEASE_BUILD / "build.ninja").exists():
-        # The tests need packages that the programs do not; tools/test configures them in.
-        _run(["cmake", "--preset", "release", "-DTWINSEAL_TESTS=OFF"], "Configuring the build")
-    _run(["cmake", "--build", "--preset", "release", "--target", *PROGRAM_NAMES], "Building")
+    # The tests need packages that the programs do not; tools/test configures them in.
+    _build(PROGRAM_NAMES, "-DTWINSEAL_TESTS=OFF")
+
+
+def build_benchmark(name: str) -> None:
+    """The programs, and a benchmark of them; needs the packages of the tests."""
+    _build((*PROGRAM_NAMES, name), "-DTWINSEAL_TESTS=ON", configure=True)
+
+
+def _build(targets: tuple[str, ...], option: str, configure: bool = False) -> None:
+    if configure or not (RELEASE_BUILD / "build.ninja").exists():
+        _run(["cmake", "--preset", "release", option], "Configuring the build")
+    _run(["cmake", "--build", "--preset", "release", "--target", *targets], "Building")
 
 
 def _run(command: list[str], what: str) -> None:

@@ -58,14 +58,6 @@ def blob_digests(site: SiteFiles) -> dict[str, str]:
         vault.close()
 
 
-def _twinseal(bench: Bench, *arguments: str) -> str:
-    done = subprocess.run([bench.programs.cli, *arguments], capture_output=True, text=True,
-                          env={**os.environ, **bench.client_environment()}, stdin=subprocess.DEVNULL)
-    if done.returncode != 0:
-        raise BenchError(f"`twinseal {' '.join(arguments)}` failed: {done.stderr.strip()}")
-    return done.stdout
-
-
 def _openssl_verifies(public: Path, signature: Path, file: Path) -> bool:
     done = subprocess.run(["openssl", "dgst", "-sha256", "-verify", public, "-signature", signature, file],
                           capture_output=True, text=True)
@@ -74,7 +66,7 @@ def _openssl_verifies(public: Path, signature: Path, file: Path) -> bool:
 
 def _fresh_key_name(bench: Bench) -> str:
     """A kept bench has keys of earlier runs."""
-    listed = _twinseal(bench, "key", "list")
+    listed = bench.cli("key", "list")
     taken = {line.split()[0] for line in listed.splitlines() if line.strip()}
     number = 1
     while (name := KEY_NAME if number == 1 else f"{KEY_NAME}-{number}") in taken:
@@ -91,15 +83,15 @@ def _sign_and_check(bench: Bench, steps: Steps, file: Path) -> None:
     name = _fresh_key_name(bench)
     with steps.step(f"Making the key '{name}' (ec-p256) in the HSM") as lines:
         before_all = blob_digests(site)
-        _twinseal(bench, "key", "create", name, "--algorithm", "ec-p256")
+        bench.cli("key", "create", name, "--algorithm", "ec-p256")
         before = blob_digests(site)
         rows = [row for row in before if row not in before_all]
         if len(rows) != 1:
             raise BenchError("The vault does not hold one new blob for the new key.")
         row = rows[0]
-        public.write_text(_twinseal(bench, "key", "public", name))
+        public.write_text(bench.cli("key", "public", name))
     with steps.step(f"Signing {file.name} ({file.stat().st_size:,} bytes)") as lines:
-        _twinseal(bench, "sign", "--key", name, "--in", str(file), "--out", str(signature))
+        bench.cli("sign", "--key", name, "--in", str(file), "--out", str(signature))
     with steps.step("Checking the signature with openssl dgst") as lines:
         if not _openssl_verifies(public, signature, file):
             raise BenchError("OpenSSL says that the signature is not good.")

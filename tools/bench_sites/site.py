@@ -79,11 +79,14 @@ class Site:
                     return pid
         return None
 
+    def token(self) -> tokens.Token:
+        return self._token_kind(self.files)
+
     # --- set-up -----------------------------------------------------------------------------------------------
 
     def write_config(self, **changes: str) -> None:
         """The configuration file; `changes` replaces or adds settings."""
-        token = self._token_kind(self.files)
+        token = self.token()
         settings = {
             "site": self.name,
             "data_dir": str(self.files.data),
@@ -121,7 +124,7 @@ class Site:
         kept = {name: value for name, value in os.environ.items()
                 if name in ("PATH", "LANG", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "TSAN_OPTIONS")}
         return {**kept, "HOME": str(self.files.folder),
-                **self._token_kind(self.files).environment}
+                **self.token().environment}
 
     # --- running ----------------------------------------------------------------------------------------------
 

@@ -1,0 +1,139 @@
+#include "tests/bench/core/api_load.h"
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/ssl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace twinseal::bench {
+namespace {
+
+[[noreturn]] void Fail(std::string_view what) {
+  std::fprintf(stderr, "bench: %.*s\n", static_cast<int>(what.size()), what.data());
+  std::exit(1);
+}
+
+int Connect(const std::string& host, const std::string& port) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (getaddrinfo(host.c_str(), port.c_str(), &hints, &found) != 0)
+    Fail("cannot resolve the appliance");
+  const int fd = socket(found->ai_family, found->ai_socktype, 0);
+  if (fd < 0 || connect(fd, found->ai_addr, found->ai_addrlen) != 0)
+    Fail("cannot connect to the appliance");
+  freeaddrinfo(found);
+  const int on = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  return fd;
+}
+
+class Connection {
+ public:
+  Connection(SSL_CTX* context, const ApiAccess& access)
+      : fd_(Connect(access.host, access.port)), ssl_(SSL_new(context)) {
+    SSL_set_fd(ssl_, fd_);
+    if (SSL_connect(ssl_) != 1) Fail("the TLS handshake with the appliance failed");
+  }
+  ~Connection() {
+    SSL_free(ssl_);
+    close(fd_);
+  }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  void Exchange(const std::string& request) {
+    if (SSL_write(ssl_, request.data(), static_cast<int>(request.size())) <= 0)
+      Fail("the appliance hung up");
+    std::size_t have = 0;
+    std::size_t whole = 0;
+    while (whole == 0 || have < whole) {
+      if (have == answer_.size()) answer_.resize(answer_.size() * 2);
+      const int got =
+          SSL_read(ssl_, answer_.data() + have, static_cast<int>(answer_.size() - have));
+      if (got <= 0) Fail("the appliance hung up");
+      have += static_cast<std::size_t>(got);
+      if (whole == 0) whole = WholeSize({answer_.data(), have});
+    }
+    const std::string_view answer(answer_.data(), whole);
+    if (!answer.starts_with("HTTP/1.1 200")) Fail(answer);
+  }
+
+ private:
+  // Headers and body, once the headers are there; 0 before.
+  static std::size_t WholeSize(std::string_view answer) {
+    constexpr std::string_view kEnd = "\r\n\r\n";
+    constexpr std::string_view kLength = "content-length: ";
+    const std::size_t end = answer.find(kEnd);
+    if (end == std::string_view::npos) return 0;
+    for (std::size_t at = 0; at + kLength.size() < end; ++at) {
+      if (strncasecmp(answer.data() + at, kLength.data(), kLength.size()) == 0) {
+        return end + kEnd.size() + std::strtoul(answer.data() + at + kLength.size(), nullptr, 10);
+      }
+    }
+    Fail("an answer without Content-Length");
+  }
+
+  int fd_;
+  SSL* ssl_;
+  std::string answer_ = std::string(64 * 1024, '\0');
+};
+
+}  // namespace
+
+struct ApiLoad::State {
+  ApiAccess access;
+  SSL_CTX* context = nullptr;
+  std::vector<std::unique_ptr<Connection>> connections;
+};
+
+ApiLoad::ApiLoad(ApiAccess access) : state_(std::make_unique<State>()) {
+  state_->access = std::move(access);
+  const ApiAccess& a = state_->access;
+  SSL_CTX* const context = SSL_CTX_new(TLS_client_method());
+  if (SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) != 1 ||
+      SSL_CTX_load_verify_locations(context, a.ca.c_str(), nullptr) != 1 ||
+      SSL_CTX_use_certificate_chain_file(context, a.certificate.c_str()) != 1 ||
+      SSL_CTX_use_PrivateKey_file(context, a.key.c_str(), SSL_FILETYPE_PEM) != 1) {
+    Fail("cannot read the operator's certificate, key or CA");
+  }
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  state_->context = context;
+}
+
+ApiLoad::~ApiLoad() {
+  state_->connections.clear();
+  SSL_CTX_free(state_->context);
+}
+
+Sample ApiLoad::Run(unsigned clients, const std::string& procedure, const Bytes& body,
+                    unsigned signatures, Milliseconds duration) {
+  State& s = *state_;
+  while (s.connections.size() < clients) {
+    s.connections.push_back(std::make_unique<Connection>(s.context, s.access));
+  }
+  std::string request =
+      "POST /twinseal.v1." + procedure + " HTTP/1.1\r\nHost: " + s.access.host +
+      "\r\nContent-Type: application/proto\r\nContent-Length: " + std::to_string(body.size()) +
+      "\r\n\r\n";
+  request.append(AsText(body));
+  return RunFor(clients, duration, [&](unsigned client) -> std::function<unsigned()> {
+    Connection* const connection = s.connections[client].get();
+    return [connection, &request, signatures] {
+      connection->Exchange(request);
+      return signatures;
+    };
+  });
+}
+
+}  // namespace twinseal::bench

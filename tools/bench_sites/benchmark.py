@@ -1,0 +1,109 @@
+"""The program behind `tools/bench`: measures the appliance beside the bare HSM calls that it stands on."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from .bench import Bench
+from .build import build_benchmark
+from .errors import BenchError
+from .layout import BenchFiles, RELEASE_BUILD
+from .pins import pin_descriptor
+from .site import Site
+
+ALGORITHMS = ("ec-p256", "rsa-2048")
+SESSIONS = (1, 2)
+SHARED = 64
+
+
+def _make_keys(bench: Bench, algorithm: str) -> None:
+    for name, joining in (("strict", 1), ("shared", SHARED)):
+        bench.cli("key", "create", f"{name}-{algorithm}", "--algorithm", algorithm,
+                  "--max-signatures-per-activation", str(joining))
+
+
+def _with_sessions(site: Site, sessions: int) -> None:
+    site.stop()
+    site.write_config(hsm_sessions=str(sessions))
+    site.start()
+
+
+def _measure(bench: Bench, site: Site, algorithm: str, sessions: int, arguments: argparse.Namespace) -> list:
+    settings = site.token().settings
+    operator = bench.client_environment()
+    vault = site.files.folder / f"bench-vault-{algorithm}-{sessions}"
+    vault.mkdir(mode=0o700)
+    report = site.files.folder / "figures.json"
+    with pin_descriptor(site.files.pin) as pin:
+        done = subprocess.run(
+            [RELEASE_BUILD / "bin" / "bench-core", "--core", bench.programs.core, "--data-dir", vault,
+             "--module", settings["hsm_module"], "--token", settings["hsm_token"], "--pin-fd", str(pin),
+             "--sessions", str(sessions), "--host", "127.0.0.1", "--port", str(site.port),
+             "--ca", operator["TWINSEAL_CA"], "--certificate", operator["TWINSEAL_CERTIFICATE"],
+             "--key", operator["TWINSEAL_KEY"], "--strict-key", f"strict-{algorithm}",
+             "--shared-key", f"shared-{algorithm}", "--algorithm", algorithm, "--json", report,
+             "--rounds", str(arguments.rounds), "--slice-ms", str(arguments.slice_ms)],
+            env=site.environment(), pass_fds=(pin,), stdin=subprocess.DEVNULL)
+    if done.returncode != 0:
+        raise BenchError(f"Measuring {algorithm} with {sessions} sessions failed. The log: {site.files.log}")
+    return json.loads(report.read_text())
+
+
+def core(arguments: argparse.Namespace) -> int:
+    build_benchmark("bench-core")
+    figures = []
+    with tempfile.TemporaryDirectory(prefix="twinseal-bench-") as folder:
+        bench = Bench(BenchFiles(Path(folder) / "bench"))
+        try:
+            bench.up()
+            site = bench.site("a")
+            for algorithm in arguments.algorithm or ALGORITHMS:
+                _make_keys(bench, algorithm)
+            print(f"{'case':34} {'twinseal':>12} {'baseline':>12} {'unit':12} {'ratio':>7} {'target':>8}",
+                  flush=True)
+            for sessions in arguments.sessions or SESSIONS:
+                _with_sessions(site, sessions)
+                for algorithm in arguments.algorithm or ALGORITHMS:
+                    figures += _measure(bench, site, algorithm, sessions, arguments)
+        finally:
+            bench.down()
+    if arguments.json:
+        Path(arguments.json).write_text(json.dumps(figures, indent=2) + "\n")
+    missed = [figure["name"] for figure in figures if not _met(figure)]
+    print("Every target was met." if not missed else f"Missed: {', '.join(missed)}")
+    return 0
+
+
+def _met(figure: dict) -> bool:
+    target = figure["target"]
+    if target is None:
+        return True
+    bound = float(target[2:])
+    return figure["ratio"] >= bound if target.startswith(">=") else figure["ratio"] <= bound
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="tools/bench", description="Measures Twinseal beside what it stands on, in turn and in one run.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    part = commands.add_parser("core", help="the signing core, at its socket and over the API")
+    part.add_argument("--json", metavar="FILE", help="also write the figures there")
+    part.add_argument("--algorithm", action="append", choices=ALGORITHMS, help="only this one")
+    part.add_argument("--sessions", action="append", type=int, choices=SESSIONS, help="only with so many")
+    part.add_argument("--rounds", type=int, default=5, help="pairs of slices a case (default 5)")
+    part.add_argument("--slice-ms", type=int, default=1000, help="length of a slice (default 1000)")
+    part.set_defaults(run=core)
+    arguments = parser.parse_args()
+    try:
+        return arguments.run(arguments)
+    except BenchError as error:
+        print(f"tools/bench: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
