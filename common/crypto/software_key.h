@@ -22,6 +22,8 @@ class SoftwareKey {
   // PKCS#8 (RFC 5958), not encrypted: the caller guards the file.
   Result<Secret> Pem() const;
   const PublicKey& public_key() const { return public_key_; }
+  // `digest` as CheckDigest wants it, with a scheme that fits the key; ECDSA signatures in DER.
+  Result<Bytes> Sign(v1::Scheme scheme, BytesView digest) const;
 
   EVP_PKEY* native() const { return key_.get(); }
 

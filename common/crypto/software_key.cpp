@@ -1,0 +1,117 @@
+#include "common/crypto/software_key.h"
+
+#include <climits>
+#include <utility>
+
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+
+#include "common/crypto/openssl_error.h"
+#include "common/crypto/openssl_ptr.h"
+
+namespace twinseal::crypto {
+namespace {
+
+// A PEM file that wants a passphrase is refused rather than asked for on the terminal, as OpenSSL
+// would.
+int NoPassphrase(char*, int, int, void*) { return -1; }
+
+Result<PublicKey> PublicHalf(EVP_PKEY* key) {
+  unsigned char* encoded = nullptr;
+  const int size = i2d_PUBKEY(key, &encoded);
+  if (size <= 0) return OpensslError(Code::kInternal, "encoding a public key");
+  const Bytes der(encoded, encoded + size);
+  OPENSSL_free(encoded);
+  return PublicKey::FromDer(der);
+}
+
+bool SetPadding(EVP_PKEY_CTX* context, const SchemeInfo& scheme) {
+  const EVP_MD* const hash = EVP_get_digestbyname(std::string(scheme.hash).c_str());
+  if (hash == nullptr || EVP_PKEY_CTX_set_signature_md(context, hash) != 1) return false;
+  if (scheme.padding == Padding::kPkcs1) {
+    return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) == 1;
+  }
+  if (scheme.padding == Padding::kPss) {
+    return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PSS_PADDING) == 1 &&
+           EVP_PKEY_CTX_set_rsa_pss_saltlen(context, RSA_PSS_SALTLEN_DIGEST) == 1;
+  }
+  return true;
+}
+
+// RFC 8032 §5.1.6: over the message itself.
+Result<Bytes> SignMessage(EVP_PKEY* key, BytesView message) {
+  const OpensslPtr<EVP_MD_CTX, EVP_MD_CTX_free> context(EVP_MD_CTX_new());
+  std::size_t size = 0;
+  if (context == nullptr ||
+      EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, key) != 1 ||
+      EVP_DigestSign(context.get(), nullptr, &size, message.data(), message.size()) != 1) {
+    return OpensslError(Code::kInternal, "signing in software");
+  }
+  Bytes signature(size);
+  if (EVP_DigestSign(context.get(), signature.data(), &size, message.data(), message.size()) != 1) {
+    return OpensslError(Code::kInternal, "signing in software");
+  }
+  signature.resize(size);
+  return signature;
+}
+
+}  // namespace
+
+Result<Bytes> SoftwareKey::Sign(v1::Scheme scheme, BytesView digest) const {
+  const SchemeInfo* const info = Find(scheme);
+  const AlgorithmInfo* const algorithm = Find(public_key_.algorithm());
+  if (info == nullptr || algorithm == nullptr || !Fits(*info, *algorithm)) {
+    return Error(Code::kInvalidArgument, "scheme: it does not fit the key");
+  }
+  TWINSEAL_RETURN_IF_ERROR(CheckDigest(*info, digest.size()));
+  if (info->family == Family::kEd25519) return SignMessage(key_.get(), digest);
+  const KeyContextPtr context(EVP_PKEY_CTX_new_from_pkey(nullptr, key_.get(), nullptr));
+  std::size_t size = 0;
+  if (context == nullptr || EVP_PKEY_sign_init(context.get()) != 1 ||
+      !SetPadding(context.get(), *info) ||
+      EVP_PKEY_sign(context.get(), nullptr, &size, digest.data(), digest.size()) != 1) {
+    return OpensslError(Code::kInternal, "signing in software");
+  }
+  Bytes signature(size);
+  if (EVP_PKEY_sign(context.get(), signature.data(), &size, digest.data(), digest.size()) != 1) {
+    return OpensslError(Code::kInternal, "signing in software");
+  }
+  signature.resize(size);
+  return signature;
+}
+
+Result<SoftwareKey> SoftwareKey::Generate() {
+  std::shared_ptr<EVP_PKEY> key(EVP_EC_gen("P-256"), EVP_PKEY_free);
+  if (key == nullptr) return OpensslError(Code::kInternal, "generating a P-256 key");
+  TWINSEAL_ASSIGN_OR_RETURN(PublicKey public_key, PublicHalf(key.get()));
+  return SoftwareKey(std::move(key), std::move(public_key));
+}
+
+Result<SoftwareKey> SoftwareKey::FromPem(const Secret& pem) {
+  const BytesView text = pem.Reveal(SecretAccess());
+  if (text.size() > INT_MAX) return Error(Code::kInvalidArgument, "the private key is too long");
+  const BioPtr bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+  if (bio == nullptr) return OpensslError(Code::kInternal, "reading a private key");
+  std::shared_ptr<EVP_PKEY> key(PEM_read_bio_PrivateKey(bio.get(), nullptr, NoPassphrase, nullptr),
+                                EVP_PKEY_free);
+  if (key == nullptr) {
+    return OpensslError(Code::kInvalidArgument,
+                        "the private key is not an unencrypted PEM private key");
+  }
+  TWINSEAL_ASSIGN_OR_RETURN(PublicKey public_key, PublicHalf(key.get()));
+  return SoftwareKey(std::move(key), std::move(public_key));
+}
+
+Result<Secret> SoftwareKey::Pem() const {
+  // A secure memory BIO scrubs its buffers when they grow and when it is freed.
+  const BioPtr bio(BIO_new(BIO_s_secmem()));
+  if (bio == nullptr || PEM_write_bio_PKCS8PrivateKey(bio.get(), key_.get(), nullptr, nullptr, 0,
+                                                      nullptr, nullptr) != 1) {
+    return OpensslError(Code::kInternal, "writing a private key");
+  }
+  const char* text = nullptr;
+  const long size = BIO_get_mem_data(bio.get(), &text);
+  return Secret(AsBytes({text, static_cast<std::size_t>(size)}));
+}
+
+}  // namespace twinseal::crypto
