@@ -103,12 +103,14 @@ class Site:
         """Makes the token, the site's keys and the first operator's certificate."""
         self.files.folder.mkdir(mode=0o700, parents=True)
         make_pin(self.files.pin)
-        make_pin(self.files.so_pin)
+        if self._token_kind(self.files).has_so_pin:
+            make_pin(self.files.so_pin)
         self._save(port=_free_port())
         self.write_config()
         with ExitStack() as stack:
             pin = stack.enter_context(pin_descriptor(self.files.pin))
-            so_pin = stack.enter_context(pin_descriptor(self.files.so_pin))
+            so_pin = stack.enter_context(
+                pin_descriptor(self.files.so_pin if self.files.so_pin.exists() else ""))
             done = subprocess.run(
                 [self._programs.cli, "appliance", "init", "--config", self.files.config,
                  "--twinseald", self._programs.service, "--operator", "admin",

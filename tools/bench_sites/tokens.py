@@ -1,5 +1,6 @@
 """The PKCS#11 modules that a bench can stand on."""
 
+import glob
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ class Token:
 
     settings: dict[str, str]
     environment: dict[str, str]
+    has_so_pin: bool = True
 
 
 def softhsm(site: SiteFiles) -> Token:
@@ -31,3 +33,14 @@ def softhsm(site: SiteFiles) -> Token:
                                   "objectstore.backend = file\nlog.level = ERROR\n")
     return Token({"hsm_module": module, "hsm_token": f"twinseal-{site.name}"},
                  {"SOFTHSM2_CONF": str(site.module_config)})
+
+
+def nss(site: SiteFiles) -> Token:
+    """NSS softokn: a database in the token folder. It labels its token itself and has no security officer's PIN."""
+    module = _first_that_exists("NSS softokn", "libnss3", *glob.glob("/usr/lib/*/libsoftokn3.so"),
+                                *glob.glob("/usr/lib/*/nss/libsoftokn3.so"))
+    site.token_folder.mkdir(mode=0o700, exist_ok=True)
+    label = f"twinseal-{site.name}"
+    arguments = (f"configdir='sql:{site.token_folder}' certPrefix='' keyPrefix='' secmod='secmod.db' "
+                 f"flags=passwordRequired dbTokenDescription='{label}'")
+    return Token({"hsm_module": module, "hsm_module_arguments": arguments, "hsm_token": label}, {}, has_so_pin=False)
