@@ -84,7 +84,7 @@ class Site:
 
     # --- set-up -----------------------------------------------------------------------------------------------
 
-    def write_config(self, **changes: str) -> None:
+    def write_config(self, **changes: str | list[str]) -> None:
         """The configuration file; `changes` replaces or adds settings."""
         token = self.token()
         settings = {
@@ -97,7 +97,7 @@ class Site:
             **changes,
         }
         self.files.config.write_text(
-            "".join(f'{name} = "{value}"\n' for name, value in settings.items()))
+            "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items()))
 
     def initialize(self, operator_folder) -> None:
         """Makes the token, the site's keys and the first operator's certificate."""

@@ -19,7 +19,7 @@ def _first_that_exists(what: str, package: str, *paths: str) -> str:
 class Token:
     """What an appliance's configuration says of its HSM, and the environment that the module reads."""
 
-    settings: dict[str, str]
+    settings: dict[str, str | list[str]]
     environment: dict[str, str]
     has_so_pin: bool = True
 

@@ -21,7 +21,7 @@ def token(site: SiteFiles) -> tokens.Token:
     environment = {"TWINSEAL_INTERPOSER_MODULE": behind.settings["hsm_module"],
                    "TWINSEAL_INTERPOSER_SCRIPT": str(script_file(site))}
     return tokens.Token({**behind.settings, "hsm_module": str(module()),
-                         "hsm_module_environment": " ".join(environment)},
+                         "hsm_module_environment": list(environment)},
                         {**behind.environment, **environment})
 
 
