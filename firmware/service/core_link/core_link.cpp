@@ -15,28 +15,9 @@
 namespace twinseal::service {
 namespace {
 
-constexpr std::size_t kHeaderSize = 4;
-constexpr std::size_t kReadSize = 128 * 1024;
 // How often overdue requests are looked for. They are rare, so precision matters less than a cheap
 // hot path.
 constexpr int kExpiryPollMs = 100;
-
-void AppendFrame(std::string& out, const v1::CoreRequest& request) {
-  const std::size_t size = request.ByteSizeLong();
-  const std::size_t begin = out.size();
-  out.resize(begin + kHeaderSize + size);
-  auto* at = reinterpret_cast<std::uint8_t*>(out.data() + begin);
-  at[0] = static_cast<std::uint8_t>(size >> 24);
-  at[1] = static_cast<std::uint8_t>(size >> 16);
-  at[2] = static_cast<std::uint8_t>(size >> 8);
-  at[3] = static_cast<std::uint8_t>(size);
-  request.SerializeWithCachedSizesToArray(at + kHeaderSize);
-}
-
-std::size_t FrameSize(const std::uint8_t* at) {
-  return (std::size_t{at[0]} << 24) | (std::size_t{at[1]} << 16) | (std::size_t{at[2]} << 8) |
-         std::size_t{at[3]};
-}
 
 std::uint32_t MillisecondsUntil(Deadline deadline) {
   const auto left =
@@ -63,7 +44,6 @@ CoreLink::CoreLink(UniqueFd socket, std::function<void()> on_broken)
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       on_broken_(std::move(on_broken)) {
   fcntl(socket_.get(), F_SETFL, fcntl(socket_.get(), F_GETFL) | O_NONBLOCK);
-  incoming_.resize(kReadSize);
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -97,10 +77,15 @@ void CoreLink::Call(v1::CoreRequest request, Deadline deadline, Callback done) {
                       "too many requests are waiting for the signing core; try again later");
     } else {
       request.set_number(next_number_++);
-      first = waiting_.empty();
-      waiting_.emplace(request.number(), Waiting{deadline + kDeadlineGrace, std::move(done)});
-      AppendFrame(outgoing_, request);
-      write = !std::exchange(writing_, true);
+      if (core_protocol::AppendFrame(request, outgoing_)) {
+        first = waiting_.empty();
+        waiting_.emplace(request.number(), Waiting{deadline + kDeadlineGrace, std::move(done)});
+        write = !std::exchange(writing_, true);
+      } else {
+        refused =
+            Error(Code::kInvalidArgument,
+                  "the request is too large for the signing core; send fewer digests at once");
+      }
     }
   }
   if (refused) {
@@ -181,41 +166,27 @@ void CoreLink::Run() {
 }
 
 bool CoreLink::ReadSome() {
-  if (incoming_.size() - incoming_used_ < kReadSize / 2)
-    incoming_.resize(incoming_used_ + kReadSize);
-  const ssize_t n =
-      recv(socket_.get(), incoming_.data() + incoming_used_, incoming_.size() - incoming_used_, 0);
+  const std::span<std::uint8_t> room = incoming_.Writable();
+  const ssize_t n = recv(socket_.get(), room.data(), room.size(), 0);
   if (n == 0) return false;
   if (n < 0) return errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK;
-  incoming_used_ += static_cast<std::size_t>(n);
+  incoming_.Commit(static_cast<std::size_t>(n));
   return TakeFrames();
 }
 
 bool CoreLink::TakeFrames() {
   std::vector<v1::CoreResponse> responses;
-  std::size_t at = 0;
   bool sound = true;
-  while (incoming_used_ - at >= kHeaderSize) {
-    const std::size_t size = FrameSize(incoming_.data() + at);
-    if (size > kMaxCoreFrame) {
+  for (;;) {
+    const Result<std::optional<BytesView>> frame = incoming_.Next();
+    if (!frame.ok()) sound = false;
+    if (!frame.ok() || !*frame) break;
+    v1::CoreResponse response;
+    if (!response.ParseFromArray((*frame)->data(), static_cast<int>((*frame)->size()))) {
       sound = false;
       break;
     }
-    if (incoming_used_ - at - kHeaderSize < size) break;
-    v1::CoreResponse& response = responses.emplace_back();
-    if (!response.ParseFromArray(incoming_.data() + at + kHeaderSize, static_cast<int>(size))) {
-      responses.pop_back();
-      sound = false;
-      break;
-    }
-    at += kHeaderSize + size;
-  }
-  std::copy(incoming_.begin() + static_cast<std::ptrdiff_t>(at),
-            incoming_.begin() + static_cast<std::ptrdiff_t>(incoming_used_), incoming_.begin());
-  incoming_used_ -= at;
-  if (incoming_used_ == 0 && incoming_.size() > 4 * kReadSize) {
-    incoming_.resize(kReadSize);
-    incoming_.shrink_to_fit();
+    responses.push_back(std::move(response));
   }
   if (!responses.empty()) Deliver(std::move(responses));
   return sound;

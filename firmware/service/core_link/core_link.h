@@ -14,6 +14,7 @@
 
 #include "common/base/mutex.h"
 #include "common/base/unique_fd.h"
+#include "firmware/core_protocol/frame.h"
 #include "firmware/service/core_link/core.h"
 
 namespace twinseal::service {
@@ -21,9 +22,6 @@ namespace twinseal::service {
 // More requests than this at once are refused with resource_exhausted: about two seconds of work
 // for an HSM, beyond which waiting clients are better told at once.
 inline constexpr std::size_t kMaxCoreRequests = 4096;
-
-// The longest frame from the core: a batch of 1,024 RSA-4096 signatures has 512 KiB.
-inline constexpr std::size_t kMaxCoreFrame = 4 * 1024 * 1024;
 
 // The core keeps the deadlines itself; the link gives up this much later, for a core that hangs as
 // a whole.
@@ -79,9 +77,8 @@ class CoreLink : public Core {
   UniqueFd socket_;
   UniqueFd wake_;
   std::function<void()> on_broken_;
-  // Bytes received and not yet taken; only the link's thread touches these.
-  std::vector<std::uint8_t> incoming_;
-  std::size_t incoming_used_ = 0;
+  // Only the link's thread touches it.
+  core_protocol::FrameDecoder incoming_;
 
   mutable Mutex mutex_;
   std::unordered_map<std::uint64_t, Waiting> waiting_ TWINSEAL_GUARDED_BY(mutex_);

@@ -1,0 +1,216 @@
+#include "firmware/service/appliance/appliance.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <thread>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include "common/connect/server.h"
+#include "firmware/service/appliance/checkpoint_signer.h"
+#include "firmware/service/appliance/destruction_timer.h"
+#include "firmware/service/appliance/foundation.h"
+#include "firmware/service/appliance/launchers.h"
+#include "firmware/service/core_link/pin_source.h"
+#include "firmware/service/handlers/routes.h"
+#include "firmware/service/operator_ca/tls_identity.h"
+#include "firmware/service/runtime/data_folder.h"
+
+namespace twinseal::service {
+namespace {
+
+using std::chrono::steady_clock;
+
+// For the core's first answer, before the appliance serves without it.
+constexpr std::chrono::seconds kCoreStart{10};
+// For settling and the TLS certificate once a core is there.
+constexpr std::chrono::seconds kCoreReadyWork{30};
+// What blocks: ledger, key flows. An RSA-4096 key holds a thread for seconds; eight leave room for
+// others.
+constexpr std::size_t kPoolThreads = 8;
+constexpr std::size_t kPoolQueue = 512;
+// Longer than the default deadline of a request, so that what was accepted is finished.
+constexpr std::chrono::seconds kDrain{20};
+
+// TLS takes about as much processor as the core's software checks; half the processors for either.
+unsigned ReactorThreads(const Options& options) {
+  if (options.threads != 0) return options.threads;
+  return std::clamp(std::thread::hardware_concurrency() / 2, 1U, 8U);
+}
+
+std::vector<std::string> ServerNames(const Options& options) {
+  std::vector<std::string> names = {"localhost", "127.0.0.1", "::1"};
+  const bool any = options.address == "0.0.0.0" || options.address == "::";
+  if (!any) names.push_back(options.address);
+  names.insert(names.end(), options.names.begin(), options.names.end());
+  std::ranges::sort(names);
+  const auto repeated = std::ranges::unique(names);
+  names.erase(repeated.begin(), repeated.end());
+  return names;
+}
+
+PinSource PinSourceOf(const Options& options, bool ask) {
+  const char* const credentials = std::getenv("CREDENTIALS_DIRECTORY");
+  return {.fd = options.pin_fd,
+          .credentials_directory = credentials == nullptr ? "" : credentials,
+          .prompt = ask ? fmt::format("PIN of the HSM token {}: ", options.hsm_token) : ""};
+}
+
+}  // namespace
+
+// In the order in which they are made; destroyed the other way round.
+struct Appliance::Parts {
+  Parts(const Options& wanted, Files opened, UniqueFd pin_file,
+        std::unique_ptr<audit::AuditLog> log, SiteName name)
+      : options(wanted),
+        site(std::move(name)),
+        files(std::move(opened)),
+        pin(std::move(pin_file)),
+        audit(std::move(log)),
+        core(ServingCore(options, pin.get()), SupervisionOf(), [this] { OnCoreReady(); }),
+        foundation(files, core, site),
+        pool(kPoolThreads, kPoolQueue),
+        recorder(*audit, metrics),
+        in_flight(InFlightLimits{}),
+        gate(recorder, in_flight, pool),
+        signer(
+            foundation.directory, core, pool,
+            [this](const KeyId& key, Deadline deadline) {
+              return foundation.store.Deliver(key, deadline);
+            },
+            site),
+        tls(foundation.ca, site.text(), ServerNames(options), SystemTime),
+        state(site.text(), core, *files.ledger, *audit, foundation.directory, metrics,
+              SystemMilliseconds()),
+        keys(gate, foundation.directory, foundation.store, SystemMilliseconds),
+        signing(gate, signer),
+        audits(gate, *audit, foundation.audit_key),
+        appliance(gate, state, foundation.ca, *files.ledger, SystemMilliseconds),
+        timer(foundation.directory, foundation.store, *audit, SystemMilliseconds) {}
+
+  void OnCoreReady() {
+    // A full pool means that there is work enough; the next request or the renewal's minute comes
+    // again.
+    if (!pool.Submit([this] { Settle(); }))
+      spdlog::warn("too busy to tell the signing core about interrupted changes");
+  }
+
+  void Settle() {
+    const Deadline deadline = steady_clock::now() + kCoreReadyWork;
+    if (const Result<std::size_t> waiting = foundation.store.SettleAll(deadline); !waiting.ok()) {
+      spdlog::error("looking for interrupted changes: {}", waiting.error().message());
+    }
+    if (const Status renewed = tls.RenewIfDue(deadline); !renewed.ok()) {
+      spdlog::error("making the TLS certificate: {}", renewed.error().message());
+    }
+  }
+
+  const Options options;
+  const SiteName site;
+  Files files;
+  UniqueFd pin;
+  RequestMetrics metrics;
+  std::unique_ptr<audit::AuditLog> audit;
+  CoreSupervisor core;
+  Foundation foundation;
+  WorkPool pool;
+  Recorder recorder;
+  InFlight in_flight;
+  Gate gate;
+  Signer signer;
+  TlsIdentity tls;
+  ApplianceState state;
+  KeyHandlers keys;
+  SigningHandlers signing;
+  AuditHandlers audits;
+  ApplianceHandlers appliance;
+  DestructionTimer timer;
+  std::unique_ptr<connect::Server> server;
+};
+
+Appliance::Appliance(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Appliance::~Appliance() { Stop(); }
+
+Result<std::unique_ptr<Appliance>> Appliance::Start(const Options& options) {
+  TWINSEAL_ASSIGN_OR_RETURN(SiteName site, SiteName::Parse(options.site));
+  TWINSEAL_ASSIGN_OR_RETURN(Files files, Files::Open(options.data_dir));
+  TWINSEAL_ASSIGN_OR_RETURN(UniqueFd pin, AcquirePin(PinSourceOf(options, true)));
+  TWINSEAL_ASSIGN_OR_RETURN(std::unique_ptr<audit::AuditLog> log,
+                            audit::AuditLog::Open(files.audit(), site));
+  std::unique_ptr<Appliance> appliance(new Appliance(std::make_unique<Parts>(
+      options, std::move(files), std::move(pin), std::move(log), std::move(site))));
+  Parts& parts = *appliance->parts_;
+  TWINSEAL_RETURN_IF_ERROR(parts.foundation.ca.Load(*parts.files.ledger));
+  TWINSEAL_RETURN_IF_ERROR(parts.foundation.feed.Start());
+  parts.core.Start();
+  if (parts.core.WaitUntilReady(steady_clock::now() + kCoreStart)) {
+    parts.Settle();
+  } else {
+    spdlog::error("not ready: {}", parts.core.State().reason);
+  }
+  TWINSEAL_RETURN_IF_ERROR(parts.tls.UseProvisional());
+  parts.audit->StartCheckpoints(MakeCheckpointSigner(parts.foundation.audit_key));
+
+  connect::ServerOptions server;
+  server.address = options.address;
+  server.port = options.port;
+  server.threads = ReactorThreads(options);
+  server.tls = [&parts] { return parts.tls.Current(); };
+  const Handlers handlers = {parts.keys, parts.signing, parts.audits, parts.appliance};
+  TWINSEAL_ASSIGN_OR_RETURN(
+      parts.server,
+      connect::Server::Start(std::move(server), MakeRouter(handlers, parts.state, parts.pool)));
+  parts.tls.Start();
+  parts.timer.Start();
+  spdlog::info("site {} serves on {}:{} with {} keys", options.site, options.address,
+               parts.server->port(), parts.foundation.directory.size());
+  if (!options.ready_file.empty()) {
+    TWINSEAL_RETURN_IF_ERROR(WriteFileAtomically(
+        options.ready_file,
+        fmt::format("{{\"port\": {}, \"pid\": {}}}\n", parts.server->port(), getpid())));
+  }
+  return appliance;
+}
+
+void Appliance::Reload() {
+  Parts& parts = *parts_;
+  if (parts.options.pin_fd >= 0) {
+    // The same descriptor; when it is a file, its text may be another by now.
+    parts.core.Retry();
+    return;
+  }
+  Result<UniqueFd> pin = AcquirePin(PinSourceOf(parts.options, false));
+  if (!pin.ok()) {
+    spdlog::error("reading the PIN again: {}", pin.error().message());
+    return;
+  }
+  // The number stays, so a launcher that holds it stays right.
+  dup3(pin->get(), parts.pin.get(), O_CLOEXEC);
+  parts.core.Retry();
+}
+
+void Appliance::Stop() {
+  if (!parts_) return;
+  Parts& parts = *parts_;
+  if (parts.server) parts.server->Stop(kDrain);
+  parts.timer.Stop();
+  parts.tls.Stop();
+  // What the core still does for requests that were cut off ends by their deadlines.
+  parts.in_flight.WaitUntilIdle();
+  parts.pool.Stop();
+  // With a last checkpoint, for which the core is needed.
+  parts.audit->Stop();
+  parts.foundation.feed.Stop();
+  parts.core.Stop();
+  std::error_code ignored;
+  if (!parts.options.ready_file.empty()) std::filesystem::remove(parts.options.ready_file, ignored);
+  parts_.reset();
+}
+
+}  // namespace twinseal::service

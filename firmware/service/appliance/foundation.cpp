@@ -1,0 +1,37 @@
+#include "firmware/service/appliance/foundation.h"
+
+#include <chrono>
+#include <utility>
+
+#include "common/ledger/sqlite_ledger.h"
+#include "firmware/service/runtime/data_folder.h"
+
+namespace twinseal::service {
+
+Result<Files> Files::Open(const std::filesystem::path& data_dir) {
+  Files files;
+  files.folder = data_dir;
+  TWINSEAL_RETURN_IF_ERROR(UseOwnFolder(data_dir));
+  TWINSEAL_ASSIGN_OR_RETURN(files.lock, LockFolder(data_dir));
+  TWINSEAL_RETURN_IF_ERROR(UseOwnFolder(data_dir / "ledger"));
+  TWINSEAL_RETURN_IF_ERROR(UseOwnFolder(data_dir / "audit"));
+  TWINSEAL_ASSIGN_OR_RETURN(files.ledger,
+                            ledger::SqliteLedger::Open(data_dir / "ledger" / "ledger.db"));
+  return files;
+}
+
+std::string AuditKeyName(const SiteName& site) {
+  return std::string(kAuditKeyPrefix) + site.text();
+}
+
+crypto::UnixTime SystemTime() {
+  return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+}
+
+Foundation::Foundation(Files& files, Core& core, const SiteName& site)
+    : store(*files.ledger, core, directory, site, SystemMilliseconds),
+      feed(*files.ledger, directory),
+      audit_key(directory, store, core, AuditKeyName(site)),
+      ca(OwnKey(directory, store, core, std::string(kOperatorCaKey)), SystemTime) {}
+
+}  // namespace twinseal::service

@@ -1,0 +1,169 @@
+#include "firmware/service/handlers/routes.h"
+
+#include <utility>
+
+#include "common/crypto/x509.h"
+#include "firmware/policy/permissions.h"
+
+namespace twinseal::service {
+namespace {
+
+using policy::Procedure;
+
+// From the certificate that TLS has verified. One with several names of ours says nothing certain.
+Result<policy::Principal> PrincipalOf(const crypto::Certificate& certificate) {
+  const std::string* ours = nullptr;
+  for (const std::string& uri : certificate.uris()) {
+    if (!uri.starts_with(policy::Principal::kUriPrefix)) continue;
+    if (ours != nullptr) {
+      return Error(Code::kUnauthenticated,
+                   "the client certificate has several twinseal names; it must have one");
+    }
+    ours = &uri;
+  }
+  if (ours == nullptr) {
+    return Error(
+        Code::kUnauthenticated,
+        "the client certificate has no twinseal name; get one with `twinseal client issue`");
+  }
+  return policy::Principal::FromUri(*ours);
+}
+
+// Roles are looked at by the handler's gate, so that a refusal is recorded.
+connect::Access AnyPrincipal() {
+  return connect::Access::If([](const crypto::Certificate& peer) -> Status {
+    const Result<policy::Principal> principal = PrincipalOf(peer);
+    if (!principal.ok()) return principal.error();
+    return Ok();
+  });
+}
+
+// Decodes here rather than in the router: a body that cannot be read is an operation refused, which
+// the audit log records with its caller.
+template <typename Message, typename Answer, typename Serve>
+void Add(connect::Router& router, Procedure procedure, Serve serve,
+         std::size_t max_body = connect::kDefaultMaxBodyBytes) {
+  const std::string path = "/twinseal.v1." + std::string(policy::PermissionOf(procedure).name);
+  router.AddPost(
+      path, AnyPrincipal(),
+      {std::string(connect::ContentType(connect::Encoding::kJson)),
+       std::string(connect::ContentType(connect::Encoding::kProto))},
+      [serve = std::move(serve)](connect::Request request, connect::Responder responder) {
+        Result<policy::Principal> principal = PrincipalOf(*request.context.peer);
+        if (!principal.ok()) return responder.SendError(principal.error());
+        // The router let no other types through.
+        const connect::Encoding encoding =
+            connect::EncodingOf(request.content_type).value_or(connect::Encoding::kJson);
+        Result<Message> message = Message();
+        if (const Status decoded = connect::Decode(encoding, request.body, *message);
+            !decoded.ok()) {
+          message = decoded.error();
+        }
+        // A std::function is copyable, a reply is not.
+        auto reply = std::make_shared<connect::Reply<Answer>>(encoding, std::move(responder));
+        serve(Call<Message>{*std::move(principal), request.context.deadline, std::move(message)},
+              [reply](Result<Answer> answer) { (*reply)(std::move(answer)); });
+      },
+      {.max_body_bytes = max_body});
+}
+
+template <typename Respond>
+void OnPool(WorkPool& pool, connect::Responder responder, Respond respond) {
+  auto shared = std::make_shared<connect::Responder>(std::move(responder));
+  if (!pool.Submit([shared, respond] { shared->Send(respond()); })) {
+    shared->SendError(
+        Error(Code::kResourceExhausted, "too many requests are waiting; try again later"));
+  }
+}
+
+void AddHealth(connect::Router& router, ApplianceState& state, WorkPool& pool) {
+  router.AddGet("/healthz", connect::Access::Anyone(),
+                [](const connect::Request&, connect::Responder responder) {
+                  responder.Send({200, "text/plain; charset=utf-8", "ok\n", std::nullopt});
+                });
+  router.AddGet("/readyz", connect::Access::Anyone(),
+                [&](const connect::Request&, connect::Responder responder) {
+                  OnPool(pool, std::move(responder), [&state]() -> connect::Response {
+                    const Status ready = state.Ready();
+                    if (ready.ok())
+                      return {200, "text/plain; charset=utf-8", "ready\n", std::nullopt};
+                    return {503, "text/plain; charset=utf-8",
+                            "not ready: " + ready.error().message() + "\n", ready.error().code()};
+                  });
+                });
+  router.AddGet(
+      "/metrics", connect::Access::Anyone(),
+      [&](const connect::Request&, connect::Responder responder) {
+        OnPool(pool, std::move(responder), [&state]() -> connect::Response {
+          return {200, "text/plain; version=0.0.4; charset=utf-8", state.Metrics(), std::nullopt};
+        });
+      });
+}
+
+}  // namespace
+
+connect::Router MakeRouter(const Handlers& handlers, ApplianceState& state, WorkPool& pool) {
+  connect::Router router;
+  KeyHandlers& keys = handlers.keys;
+  const auto key_call = [&](auto method) {
+    return [&keys, method](auto call, auto respond) {
+      (keys.*method)(std::move(call), std::move(respond));
+    };
+  };
+  Add<v1::CreateKeyRequest, v1::Key>(router, Procedure::kCreateKey,
+                                     key_call(&KeyHandlers::CreateKey));
+  Add<v1::GetKeyRequest, v1::Key>(router, Procedure::kGetKey, key_call(&KeyHandlers::GetKey));
+  Add<v1::ListKeysRequest, v1::ListKeysResponse>(router, Procedure::kListKeys,
+                                                 key_call(&KeyHandlers::ListKeys));
+  Add<v1::GetPublicKeyRequest, v1::GetPublicKeyResponse>(router, Procedure::kGetPublicKey,
+                                                         key_call(&KeyHandlers::GetPublicKey));
+  Add<v1::ChangeKeyRequest, v1::Key>(router, Procedure::kRotateKey,
+                                     key_call(&KeyHandlers::RotateKey));
+  Add<v1::ChangeKeyRequest, v1::Key>(router, Procedure::kEnableKey,
+                                     key_call(&KeyHandlers::EnableKey));
+  Add<v1::ChangeKeyRequest, v1::Key>(router, Procedure::kDisableKey,
+                                     key_call(&KeyHandlers::DisableKey));
+  Add<v1::SetKeyPolicyRequest, v1::Key>(router, Procedure::kSetKeyPolicy,
+                                        key_call(&KeyHandlers::SetKeyPolicy));
+  Add<v1::ScheduleKeyDestructionRequest, v1::Key>(router, Procedure::kScheduleKeyDestruction,
+                                                  key_call(&KeyHandlers::ScheduleKeyDestruction));
+  Add<v1::ChangeKeyRequest, v1::Key>(router, Procedure::kCancelKeyDestruction,
+                                     key_call(&KeyHandlers::CancelKeyDestruction));
+  Add<v1::ChangeKeyRequest, v1::Key>(router, Procedure::kDestroyKey,
+                                     key_call(&KeyHandlers::DestroyKey));
+
+  SigningHandlers& signing = handlers.signing;
+  Add<v1::SignRequest, v1::SignResponse>(
+      router, Procedure::kSign,
+      [&signing](auto call, auto respond) { signing.Sign(std::move(call), std::move(respond)); });
+  Add<v1::SignBatchRequest, v1::SignBatchResponse>(
+      router, Procedure::kSignBatch,
+      [&signing](auto call, auto respond) {
+        signing.SignBatch(std::move(call), std::move(respond));
+      },
+      kMaxBatchBody);
+
+  AuditHandlers& audit = handlers.audit;
+  Add<v1::ListAuditRecordsRequest, v1::ListAuditRecordsResponse>(
+      router, Procedure::kListAuditRecords, [&audit](auto call, auto respond) {
+        audit.ListAuditRecords(std::move(call), std::move(respond));
+      });
+  Add<v1::ListAuditCheckpointsRequest, v1::ListAuditCheckpointsResponse>(
+      router, Procedure::kListAuditCheckpoints, [&audit](auto call, auto respond) {
+        audit.ListAuditCheckpoints(std::move(call), std::move(respond));
+      });
+
+  ApplianceHandlers& appliance = handlers.appliance;
+  Add<v1::GetStatusRequest, v1::GetStatusResponse>(
+      router, Procedure::kGetStatus, [&appliance](auto call, auto respond) {
+        appliance.GetStatus(std::move(call), std::move(respond));
+      });
+  Add<v1::IssueClientCertificateRequest, v1::IssueClientCertificateResponse>(
+      router, Procedure::kIssueClientCertificate, [&appliance](auto call, auto respond) {
+        appliance.IssueClientCertificate(std::move(call), std::move(respond));
+      });
+  AddHealth(router, state, pool);
+  return router;
+}
+
+}  // namespace twinseal::service

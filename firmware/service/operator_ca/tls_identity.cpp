@@ -1,0 +1,125 @@
+#include "firmware/service/operator_ca/tls_identity.h"
+
+#include <utility>
+
+#include <openssl/evp.h>
+#include <spdlog/spdlog.h>
+
+namespace twinseal::service {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr std::chrono::minutes kCheckEvery{1};
+constexpr std::chrono::seconds kRenewalTime{20};
+
+// Signs with a software key, as a core does with an HSM's.
+crypto::DigestSigner SignWith(const crypto::SoftwareKey& key) {
+  return [&key](v1::Scheme, BytesView digest) -> Result<Bytes> {
+    const std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)> context(
+        EVP_PKEY_CTX_new(key.native(), nullptr), EVP_PKEY_CTX_free);
+    std::size_t size = 0;
+    if (!context || EVP_PKEY_sign_init(context.get()) != 1 ||
+        EVP_PKEY_sign(context.get(), nullptr, &size, digest.data(), digest.size()) != 1) {
+      return Error(Code::kInternal, "signing with the TLS key failed");
+    }
+    Bytes signature(size);
+    if (EVP_PKEY_sign(context.get(), signature.data(), &size, digest.data(), digest.size()) != 1) {
+      return Error(Code::kInternal, "signing with the TLS key failed");
+    }
+    signature.resize(size);
+    return signature;
+  };
+}
+
+}  // namespace
+
+TlsIdentity::TlsIdentity(OperatorCa& ca, std::string site, std::vector<std::string> names,
+                         OperatorCa::Clock clock)
+    : ca_(ca), site_(std::move(site)), names_(std::move(names)), clock_(std::move(clock)) {}
+
+TlsIdentity::~TlsIdentity() { Stop(); }
+
+Result<std::shared_ptr<const crypto::ServerTls>> TlsIdentity::Context(
+    const crypto::Certificate& certificate, const crypto::SoftwareKey& key) const {
+  return crypto::ServerTls::Make({certificate}, key, ca_.certificate());
+}
+
+std::shared_ptr<const crypto::ServerTls> TlsIdentity::Current() const {
+  const MutexLock lock(mutex_);
+  return current_;
+}
+
+void TlsIdentity::Use(std::shared_ptr<const crypto::ServerTls> tls) {
+  const MutexLock lock(mutex_);
+  current_ = std::move(tls);
+}
+
+Status TlsIdentity::UseProvisional() {
+  const MutexLock lock(renewing_);
+  if (Current() != nullptr) return Ok();
+  TWINSEAL_ASSIGN_OR_RETURN(const crypto::SoftwareKey key, crypto::SoftwareKey::Generate());
+  const crypto::CertificateBlueprint wanted = {
+      .subject = {{"CN", "Twinseal, signing core not ready"}},
+      .subject_key = key.public_key(),
+      .issuer = std::nullopt,
+      .scheme = v1::ECDSA_SHA256,
+      .not_before = clock_() - kBackdating,
+      .not_after = clock_() + kServerLife,
+      .serial = {},
+      .path_length = std::nullopt,
+      .usage = {.digital_signature = true},
+      .tls_server = true,
+      .uris = {},
+      .dns_names = {},
+      .ip_addresses = {}};
+  TWINSEAL_ASSIGN_OR_RETURN(const crypto::Certificate certificate,
+                            crypto::IssueCertificate(wanted, SignWith(key)));
+  TWINSEAL_ASSIGN_OR_RETURN(std::shared_ptr<const crypto::ServerTls> tls,
+                            Context(certificate, key));
+  Use(std::move(tls));
+  return Ok();
+}
+
+Status TlsIdentity::RenewIfDue(Deadline deadline) {
+  const MutexLock lock(renewing_);
+  if (clock_() < renew_at_) return Ok();
+  TWINSEAL_ASSIGN_OR_RETURN(const crypto::SoftwareKey key, crypto::SoftwareKey::Generate());
+  TWINSEAL_ASSIGN_OR_RETURN(const crypto::Certificate certificate,
+                            ca_.IssueServer(site_, names_, key.public_key(), deadline));
+  TWINSEAL_ASSIGN_OR_RETURN(std::shared_ptr<const crypto::ServerTls> tls,
+                            Context(certificate, key));
+  renew_at_ = clock_() + kServerLife / 2;
+  Use(std::move(tls));
+  return Ok();
+}
+
+void TlsIdentity::Start() {
+  thread_ = std::thread([this] { Run(); });
+}
+
+void TlsIdentity::Stop() {
+  {
+    const MutexLock lock(mutex_);
+    stopping_ = true;
+    changed_.NotifyAll();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void TlsIdentity::Run() {
+  for (;;) {
+    {
+      const MutexLock lock(mutex_);
+      const auto next = steady_clock::now() + kCheckEvery;
+      while (!stopping_ && changed_.WaitUntil(mutex_, next)) {
+      }
+      if (stopping_) return;
+    }
+    if (const Status renewed = RenewIfDue(steady_clock::now() + kRenewalTime); !renewed.ok()) {
+      spdlog::warn("renewing the TLS certificate: {}", renewed.error().message());
+    }
+  }
+}
+
+}  // namespace twinseal::service
