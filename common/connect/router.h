@@ -4,8 +4,7 @@
 //   Router router;
 //   router.Add<v1::GetKeyRequest, v1::Key>(
 //       "/twinseal.v1.KeyService/GetKey", Access::Certificate(),
-//       [](CallContext context, v1::GetKeyRequest request, Reply<v1::Key> reply) { ...
-//       reply(std::move(key)); });
+//       [](CallContext context, Result<v1::GetKeyRequest> request, Reply<v1::Key> reply) { ... });
 //   router.AddGet("/healthz", Access::Anyone(), [](Request, Responder responder) { ... });
 //
 // A router is filled by one thread and then given to a Server, which checks it.
@@ -16,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -93,11 +93,12 @@ struct Response {
   std::optional<Code> code;
 };
 
-// Answers one request: from any thread, once, at any time; also after the server has stopped, which
-// has no effect. One that is dropped without an answer answers `internal`. Move-only.
+// Answers one request: from any thread, at any time; also after the server has stopped, which has
+// no effect. Copies answer the same request; the first answer counts. When the last copy is dropped
+// without an answer, it is `internal`.
 class Responder {
  public:
-  // Where an answer goes.
+  // Where an answer goes. Its destructor answers where Send was not called.
   class Sink {
    public:
     virtual ~Sink() = default;
@@ -105,19 +106,17 @@ class Responder {
   };
 
   explicit Responder(std::shared_ptr<Sink> sink) : sink_(std::move(sink)) {}
-  ~Responder();
-  Responder(Responder&&) noexcept = default;
-  Responder& operator=(Responder&& other) noexcept;
-  Responder(const Responder&) = delete;
-  Responder& operator=(const Responder&) = delete;
 
-  void Send(Response response);
+  void Send(Response response) const { sink_->Send(std::move(response)); }
   // As Connect tells errors.
-  void SendError(const Error& error);
+  void SendError(const Error& error) const;
+  void SendMessage(Encoding encoding, const google::protobuf::Message& message) const;
 
  private:
   std::shared_ptr<Sink> sink_;
 };
+
+Response ErrorResponse(const Error& error);
 
 // Runs on the server's I/O thread and must not block: what blocks is handed to threads of the
 // handler's own.
@@ -130,9 +129,9 @@ class Reply {
   Reply(Encoding encoding, Responder responder)
       : encoding_(encoding), responder_(std::move(responder)) {}
 
-  void operator()(const Result<Answer>& result) {
+  void operator()(const Result<Answer>& result) const {
     if (!result.ok()) return responder_.SendError(result.error());
-    SendMessage(encoding_, *result, responder_);
+    responder_.SendMessage(encoding_, *result);
   }
 
  private:
@@ -140,11 +139,14 @@ class Reply {
   Responder responder_;
 };
 
-void SendMessage(Encoding encoding, const google::protobuf::Message& message, Responder& responder);
-
 struct RouteOptions {
   std::size_t max_body_bytes = kDefaultMaxBodyBytes;
 };
+
+// Called when the caller is admitted but the body is refused before it is read: too large, of the
+// wrong content type, compressed. Whatever it answers with an error has the HTTP status of the
+// refusal.
+using Refusal = std::function<void(CallContext, const Error&, Responder)>;
 
 struct Route {
   std::string method;  // "POST" or "GET".
@@ -152,23 +154,29 @@ struct Route {
   std::vector<std::string> content_types;  // That a POST may have.
   std::size_t max_body_bytes;
   Handler handler;
+  Refusal refusal;  // May be null: then the server answers the error.
 };
 
 class Router {
  public:
-  // A Connect procedure. `path` is "/package.Service/Method". `handler` is called with
-  // (CallContext, Query, Reply<Answer>), after the body has been decoded.
+  // A Connect procedure. `path` is "/package.Service/Method". `handler` is called once for every
+  // caller that is admitted, with (CallContext, Result<Query>, Reply<Answer>); the query is an
+  // error when the body was refused or cannot be read, which is then to be answered.
   template <typename Query, typename Answer, typename TypedHandler>
   void Add(std::string path, Access access, TypedHandler handler, RouteOptions options = {}) {
+    auto shared = std::make_shared<const TypedHandler>(std::move(handler));
     AddConnect(
         std::move(path), std::move(access), options,
-        [handler = std::move(handler)](Encoding encoding, Request request, Responder responder) {
+        [shared](Encoding encoding, Request request, const Responder& responder) {
           Query query;
-          if (const Status status = Decode(encoding, request.body, query); !status.ok()) {
-            return responder.SendError(status.error());
-          }
-          handler(std::move(request.context), std::move(query),
-                  Reply<Answer>(encoding, std::move(responder)));
+          const Status status = Decode(encoding, request.body, query);
+          (*shared)(std::move(request.context),
+                    status.ok() ? Result<Query>(std::move(query)) : Result<Query>(status.error()),
+                    Reply<Answer>(encoding, responder));
+        },
+        [shared](CallContext context, const Error& error, const Responder& responder) {
+          (*shared)(std::move(context), Result<Query>(error),
+                    Reply<Answer>(Encoding::kJson, responder));
         });
   }
 
@@ -186,9 +194,10 @@ class Router {
   std::vector<std::string> Paths() const;
 
  private:
-  using EncodedHandler = std::function<void(Encoding, Request, Responder)>;
+  using EncodedHandler = std::function<void(Encoding, Request, const Responder&)>;
 
-  void AddConnect(std::string path, Access access, RouteOptions options, EncodedHandler handler);
+  void AddConnect(std::string path, Access access, RouteOptions options, EncodedHandler handler,
+                  Refusal refusal);
   void AddRoute(std::string path, Route route);
 
   std::map<std::string, Route, std::less<>> routes_;

@@ -16,7 +16,8 @@ Response ErrorResponse(const Error& error) {
 }
 
 Responder::~Responder() {
-  if (send_) send_(ErrorResponse(Error(Code::kInternal, "the appliance gave no answer to the request")));
+  if (send_)
+    send_(ErrorResponse(Error(Code::kInternal, "the appliance gave no answer to the request")));
 }
 
 void Responder::operator()(Response response) {
