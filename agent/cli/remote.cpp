@@ -1,13 +1,18 @@
 #include "agent/cli/remote.h"
 
 #include <fmt/format.h>
-#include <google/protobuf/message.h>
+
+#include "agent/cli/files.h"
+#include "agent/cli/text.h"
+#include "common/base/secret.h"
+#include "common/connect/client.h"
 
 namespace twinseal::cli {
 namespace {
 
-// All endpoints are tried so many times over.
-constexpr int kRounds = 2;
+// A key or certificate has a few hundred bytes, a chain a few thousand.
+constexpr std::size_t kMaxPemBytes = 256 * 1024;
+constexpr std::string_view kPackage = "/twinseal.v1.";
 
 std::string_view Advice(Code code) {
   switch (code) {
@@ -32,7 +37,50 @@ std::string_view Advice(Code code) {
   }
 }
 
-// Messages that hold a semicolon say already what to do.
+class ConnectedRemote : public Remote {
+ public:
+  ConnectedRemote(std::vector<std::string> endpoints, std::unique_ptr<connect::Client> client,
+                  std::chrono::milliseconds timeout)
+      : endpoints_(std::move(endpoints)), client_(std::move(client)) {
+    call_.timeout = timeout;
+  }
+
+  const std::vector<std::string>& endpoints() const override { return endpoints_; }
+
+  Status CallAny(std::string_view procedure, const google::protobuf::Message& request,
+                 google::protobuf::Message& response) override {
+    return Advised(client_->Call(Path(procedure), request, response, call_));
+  }
+
+  Status CallAt(std::size_t endpoint, std::string_view procedure,
+                const google::protobuf::Message& request,
+                google::protobuf::Message& response) override {
+    return Advised(client_->CallAt(endpoint, Path(procedure), request, response, call_));
+  }
+
+ private:
+  static std::string Path(std::string_view procedure) {
+    return std::string(kPackage).append(procedure);
+  }
+  static Status Advised(const Status& status) {
+    return status.ok() ? Ok() : Status(WithAdvice(status.error()));
+  }
+
+  std::vector<std::string> endpoints_;
+  std::unique_ptr<connect::Client> client_;
+  connect::CallOptions call_;
+};
+
+Result<Secret> ReadSecretFile(const std::string& path) {
+  TWINSEAL_ASSIGN_OR_RETURN(Bytes content, ReadFile(path, kMaxPemBytes));
+  Secret secret(content);
+  Scrub(content);
+  return secret;
+}
+
+}  // namespace
+
+// A message with a semicolon in it says already what to do.
 Error WithAdvice(const Error& error) {
   const std::string_view advice = Advice(error.code());
   if (advice.empty() || error.message().find(';') != std::string::npos) return error;
@@ -41,33 +89,26 @@ Error WithAdvice(const Error& error) {
   return Error(error.code(), fmt::format("{}; {}", message, advice), error.origin(), error.where());
 }
 
-bool MayAnswerElsewhere(Code code) {
-  return code == Code::kUnavailable || code == Code::kDeadlineExceeded;
-}
-
-}  // namespace
-
-Result<std::size_t> CallAny(Remote& remote, std::string_view procedure,
-                            const google::protobuf::Message& request,
-                            google::protobuf::Message& response) {
-  Error last(Code::kUnavailable, "no endpoint is configured");
-  for (int round = 0; round < kRounds; ++round) {
-    for (std::size_t endpoint = 0; endpoint < remote.endpoints().size(); ++endpoint) {
-      const Status status = remote.CallAt(endpoint, procedure, request, response);
-      if (status.ok()) return endpoint;
-      if (!MayAnswerElsewhere(status.error().code())) return WithAdvice(status.error());
-      last = status.error();
-    }
-    // A call that took all its time is not asked for a third time.
-    if (last.code() == Code::kDeadlineExceeded) break;
-  }
-  return WithAdvice(last);
-}
-
-Status CallOne(Remote& remote, std::size_t endpoint, std::string_view procedure,
-               const google::protobuf::Message& request, google::protobuf::Message& response) {
-  const Status status = remote.CallAt(endpoint, procedure, request, response);
-  return status.ok() ? Ok() : WithAdvice(status.error());
+Result<std::unique_ptr<Remote>> ConnectRemote(const Config& config) {
+  connect::ClientOptions options;
+  options.endpoints = config.endpoints;
+  const auto named = [](const Error& error, const char* variable) {
+    return Error(error.code(), fmt::format("{}; {} names it", error.message(), variable),
+                 error.origin());
+  };
+  Result<Bytes> ca = ReadFile(config.ca, kMaxPemBytes);
+  if (!ca.ok()) return named(ca.error(), "TWINSEAL_CA");
+  Result<Bytes> certificate = ReadFile(config.certificate, kMaxPemBytes);
+  if (!certificate.ok()) return named(certificate.error(), "TWINSEAL_CERTIFICATE");
+  Result<Secret> key = ReadSecretFile(config.key);
+  if (!key.ok()) return named(key.error(), "TWINSEAL_KEY");
+  options.ca_pem = ToString(*ca);
+  options.certificate_pem = ToString(*certificate);
+  options.key_pem = std::move(key).value();
+  TWINSEAL_ASSIGN_OR_RETURN(std::unique_ptr<connect::Client> client,
+                            connect::Client::Create(std::move(options)));
+  return std::unique_ptr<Remote>(
+      std::make_unique<ConnectedRemote>(config.endpoints, std::move(client), config.timeout));
 }
 
 }  // namespace twinseal::cli

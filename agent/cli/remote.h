@@ -16,7 +16,7 @@ class Message;
 
 namespace twinseal::cli {
 
-// One thread at a time.
+// One thread at a time. Errors say what to do next, in the appliance's words or in ours.
 class Remote {
  public:
   virtual ~Remote() = default;
@@ -24,31 +24,28 @@ class Remote {
   // As configured, in the order in which they are tried; at least one.
   virtual const std::vector<std::string>& endpoints() const = 0;
 
-  // One call of `procedure` ("KeyService/GetKey") at that endpoint, tried once.
+  // Calls `procedure` ("KeyService/GetKey") at the first endpoint that answers. Every request may
+  // be sent twice: what changes something carries a request id, and a second signature harms
+  // nobody.
+  virtual Status CallAny(std::string_view procedure, const google::protobuf::Message& request,
+                         google::protobuf::Message& response) = 0;
+
+  // Calls one endpoint alone, once: for what differs from site to site.
   virtual Status CallAt(std::size_t endpoint, std::string_view procedure,
                         const google::protobuf::Message& request,
                         google::protobuf::Message& response) = 0;
 };
 
-// Tries the endpoints in turn, and all of them once more, until one answers; gives the index of the
-// one that did. `unavailable` and `deadline_exceeded` go on to the next: every request may be sent
-// twice, as what changes something carries a request id and a second signature harms nobody. The
-// error says what to do next where the appliance did not.
-Result<std::size_t> CallAny(Remote& remote, std::string_view procedure,
-                            const google::protobuf::Message& request,
-                            google::protobuf::Message& response);
-
-// One endpoint alone, for what differs from site to site, with the same advice in its errors.
-Status CallOne(Remote& remote, std::size_t endpoint, std::string_view procedure,
-               const google::protobuf::Message& request, google::protobuf::Message& response);
-
 template <typename Response>
 Result<Response> Call(Remote& remote, std::string_view procedure,
                       const google::protobuf::Message& request) {
   Response response;
-  TWINSEAL_RETURN_IF_ERROR(CallAny(remote, procedure, request, response));
+  TWINSEAL_RETURN_IF_ERROR(remote.CallAny(procedure, request, response));
   return response;
 }
+
+// The same error with what to do next, unless it says so already.
+Error WithAdvice(const Error& error);
 
 using RemoteFactory = std::function<Result<std::unique_ptr<Remote>>(const Config&)>;
 

@@ -17,17 +17,22 @@ constexpr std::string_view kListCheckpoints = "AuditService/ListAuditCheckpoints
 Result<AuditLog> AuditLog::Open(Remote& remote) {
   v1::ListAuditRecordsRequest request;
   request.set_page_size(1);
-  v1::ListAuditRecordsResponse response;
-  TWINSEAL_ASSIGN_OR_RETURN(const std::size_t endpoint,
-                            CallAny(remote, kListRecords, request, response));
-  return AuditLog(remote, endpoint, response.tree_size());
+  Error last(Code::kUnavailable, "no endpoint is configured");
+  for (std::size_t endpoint = 0; endpoint < remote.endpoints().size(); ++endpoint) {
+    v1::ListAuditRecordsResponse response;
+    const Status status = remote.CallAt(endpoint, kListRecords, request, response);
+    if (status.ok()) return AuditLog(remote, endpoint, response.tree_size());
+    last = status.error();
+    if (last.code() != Code::kUnavailable) break;
+  }
+  return last;
 }
 
 Status AuditLog::Refresh() {
   v1::ListAuditRecordsRequest request;
   request.set_page_size(1);
   v1::ListAuditRecordsResponse response;
-  TWINSEAL_RETURN_IF_ERROR(CallOne(*remote_, endpoint_, kListRecords, request, response));
+  TWINSEAL_RETURN_IF_ERROR(remote_->CallAt(endpoint_, kListRecords, request, response));
   size_ = response.tree_size();
   return Ok();
 }
@@ -35,7 +40,7 @@ Status AuditLog::Refresh() {
 Result<std::string> AuditLog::Site() {
   v1::GetStatusResponse response;
   TWINSEAL_RETURN_IF_ERROR(
-      CallOne(*remote_, endpoint_, "ApplianceService/GetStatus", v1::GetStatusRequest(), response));
+      remote_->CallAt(endpoint_, "ApplianceService/GetStatus", v1::GetStatusRequest(), response));
   return response.site();
 }
 
@@ -45,7 +50,7 @@ Result<Checkpoints> AuditLog::ReadCheckpoints() {
   request.set_page_size(kPageSize);
   while (true) {
     v1::ListAuditCheckpointsResponse page;
-    TWINSEAL_RETURN_IF_ERROR(CallOne(*remote_, endpoint_, kListCheckpoints, request, page));
+    TWINSEAL_RETURN_IF_ERROR(remote_->CallAt(endpoint_, kListCheckpoints, request, page));
     checkpoints.public_key_pem = page.public_key_pem();
     std::uint64_t next = request.first_tree_size();
     for (const v1::AuditCheckpoint& checkpoint : page.checkpoints()) {
@@ -67,7 +72,7 @@ Status AuditLog::Read(std::uint64_t first, std::uint64_t end, const Each& each) 
     request.set_page_size(
         static_cast<std::uint32_t>(std::min<std::uint64_t>(kPageSize, end - first)));
     v1::ListAuditRecordsResponse page;
-    TWINSEAL_RETURN_IF_ERROR(CallOne(*remote_, endpoint_, kListRecords, request, page));
+    TWINSEAL_RETURN_IF_ERROR(remote_->CallAt(endpoint_, kListRecords, request, page));
     std::uint64_t next = first;
     for (const v1::StoredAuditRecord& record : page.records()) {
       // A log that was tampered with may hold any number here; only numbers that go forward lead

@@ -45,6 +45,7 @@ void AddPolicy(Fields& fields, const v1::KeyPolicy& policy) {
 
 std::string Versions(const v1::Key& key) {
   if (key.current_version() == 1) return "1";
+  if (key.current_version() == 2) return "2 (1 only verifies)";
   return fmt::format("{} (1 to {} only verify)", key.current_version(), key.current_version() - 1);
 }
 

@@ -94,7 +94,7 @@ Status ShowStatus(Context& context, OutputForm form) {
   for (std::size_t i = 0; i < remote->endpoints().size(); ++i) {
     v1::GetStatusResponse response;
     const Status called =
-        CallOne(*remote, i, "ApplianceService/GetStatus", v1::GetStatusRequest(), response);
+        remote->CallAt(i, "ApplianceService/GetStatus", v1::GetStatusRequest(), response);
     all.push_back({remote->endpoints()[i],
                    called.ok() ? Result<v1::GetStatusResponse>(response) : called.error()});
     if (called.ok() && response.ready()) continue;
