@@ -1,0 +1,53 @@
+#include "firmware/core/keys/binding.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "firmware/core/keys/token_objects.h"
+
+namespace twinseal::core {
+namespace {
+
+Result<hsm::Object> FindKey(hsm::Session& session, std::string_view label) {
+  auto found = session.FindTokenObject(CKO_SECRET_KEY, label);
+  if (!found.ok() && found.error().code() == Code::kNotFound) {
+    return Error(Code::kFailedPrecondition,
+                 fmt::format("the token has no key '{}': it was not set up for Twinseal; run "
+                             "`twinseal appliance init`, or name the right token",
+                             label));
+  }
+  return found;
+}
+
+}  // namespace
+
+Result<DomainKeys> FindDomainKeys(hsm::Session& session) {
+  DomainKeys keys{};
+  TWINSEAL_ASSIGN_OR_RETURN(keys.domain_kek, FindKey(session, kDomainKekLabel));
+  TWINSEAL_ASSIGN_OR_RETURN(keys.binding_key, FindKey(session, kBindingKeyLabel));
+  TWINSEAL_ASSIGN_OR_RETURN(keys.site_kek, FindKey(session, kSiteKekLabel));
+  return keys;
+}
+
+Result<Bytes> Bind(hsm::Session& session, const DomainKeys& keys, Blob& blob) {
+  Bytes bytes = EncodeBound(blob);
+  TWINSEAL_ASSIGN_OR_RETURN(const Bytes mac,
+                            session.Sign(hsm::Mechanism(CKM_SHA256_HMAC), keys.binding_key, bytes));
+  if (mac.size() != kBindingSize) {
+    return Error(Code::kInternal, fmt::format("the HSM's HMAC-SHA-256 has {} bytes, not {}",
+                                              mac.size(), kBindingSize));
+  }
+  std::ranges::copy(mac, blob.binding.begin());
+  bytes.insert(bytes.end(), mac.begin(), mac.end());
+  return bytes;
+}
+
+Status VerifyBinding(hsm::Session& session, const DomainKeys& keys, BytesView blob) {
+  const Status verified = session.Verify(hsm::Mechanism(CKM_SHA256_HMAC), keys.binding_key,
+                                         BoundPart(blob), BindingPart(blob));
+  if (verified.ok() || verified.error().code() != Code::kDataLoss) return verified;
+  return Error(Code::kDataLoss, "its binding does not hold", verified.error().origin());
+}
+
+}  // namespace twinseal::core

@@ -1,0 +1,86 @@
+#include "firmware/core/keys/key_maker.h"
+
+#include <array>
+#include <string>
+
+#include "common/crypto/algorithms.h"
+#include "firmware/core/keys/signing.h"
+#include "firmware/core/keys/token_keys.h"
+#include "hsm/pkcs11/key_kinds.h"
+
+namespace twinseal::core {
+namespace {
+
+// That the two halves belong together (FIPS 140-3 IG 10.3.A, pairwise consistency).
+Status CheckPair(hsm::Session& session, const crypto::PublicKey& public_key, hsm::Object key) {
+  const crypto::SchemeInfo& scheme =
+      *crypto::Find(crypto::Find(public_key.algorithm())->usual_scheme);
+  Bytes digest(scheme.digest_size != 0 ? scheme.digest_size : 32);
+  TWINSEAL_RETURN_IF_ERROR(session.Random(digest));
+  TWINSEAL_ASSIGN_OR_RETURN(const Bytes signature, SignDigest(session, scheme, key, digest));
+  if (!public_key.Verify(scheme.id, digest, signature).ok()) {
+    return Error(Code::kInternal,
+                 "the key pair that the HSM made does not belong together; nothing was kept");
+  }
+  return Ok();
+}
+
+}  // namespace
+
+Result<Blob> KeyMaker::Make(const KeyHeader& header) const {
+  if (crypto::Find(header.algorithm) == nullptr) {
+    return Error(Code::kInvalidArgument, "algorithm: it is not known");
+  }
+  if (header.state == v1::DESTROYED) {
+    return Error(Code::kInvalidArgument, "state: a new key cannot be destroyed already");
+  }
+  return header.storage == v1::TOKEN ? MakeOnToken(header) : MakeWrapped(header);
+}
+
+Result<Blob> KeyMaker::MakeWrapped(const KeyHeader& header) const {
+  const hsm::KeyKind kind = KindOf(header.algorithm);
+  TWINSEAL_RETURN_IF_ERROR(capabilities_.CheckVault(kind));
+  TWINSEAL_ASSIGN_OR_RETURN(const hsm::WrapMechanism wrap, capabilities_.ForPrivateKeys(kind));
+  TWINSEAL_ASSIGN_OR_RETURN(hsm::KeyPair pair,
+                            hsm::GenerateSigningPair(session_, kind, {.extractable = true}));
+  TWINSEAL_ASSIGN_OR_RETURN(const crypto::PublicKey public_key,
+                            ReadPublicKey(session_, header.algorithm, pair.public_key.get()));
+  TWINSEAL_RETURN_IF_ERROR(CheckPair(session_, public_key, pair.private_key.get()));
+  Blob blob;
+  blob.kind = BlobKind::kReplica;
+  blob.header = header;
+  blob.header.public_key = public_key.der();
+  blob.key_wrap = wrap;
+  TWINSEAL_ASSIGN_OR_RETURN(blob.wrapped_key,
+                            hsm::Wrap(session_, wrap, keys_.domain_kek, pair.private_key.get()));
+  TWINSEAL_RETURN_IF_ERROR(pair.private_key.Destroy());
+  TWINSEAL_RETURN_IF_ERROR(pair.public_key.Destroy());
+  return blob;
+}
+
+Result<Blob> KeyMaker::MakeOnToken(const KeyHeader& header) const {
+  const hsm::KeyKind kind = KindOf(header.algorithm);
+  TWINSEAL_RETURN_IF_ERROR(capabilities_.CheckToken(kind));
+  const std::string label = TokenObjectLabel(header.id);
+  const Bytes object_id = TokenObjectId(header.id, header.version);
+  // Another attempt at the same version may have left one; a second would make both unusable.
+  if (FindTokenKey(session_, header.id, header.version).ok()) {
+    return Error(Code::kAlreadyExists,
+                 "the token has " + Describe(header.id, header.version) + " already");
+  }
+  TWINSEAL_ASSIGN_OR_RETURN(
+      hsm::KeyPair pair,
+      hsm::GenerateSigningPair(session_, kind, {.token = true, .label = label, .id = object_id}));
+  TWINSEAL_ASSIGN_OR_RETURN(const crypto::PublicKey public_key,
+                            ReadPublicKey(session_, header.algorithm, pair.public_key.get()));
+  TWINSEAL_RETURN_IF_ERROR(CheckPair(session_, public_key, pair.private_key.get()));
+  Blob blob;
+  blob.kind = BlobKind::kTokenReference;
+  blob.header = header;
+  blob.header.public_key = public_key.der();
+  pair.private_key.Release();
+  pair.public_key.Release();
+  return blob;
+}
+
+}  // namespace twinseal::core

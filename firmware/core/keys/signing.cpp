@@ -1,0 +1,120 @@
+#include "firmware/core/keys/signing.h"
+
+#include <array>
+#include <memory>
+
+#include <openssl/bn.h>
+#include <openssl/ec.h>
+#include <openssl/ecdsa.h>
+
+namespace twinseal::core {
+namespace {
+
+// A DER DigestInfo up to the digest (RFC 8017 §9.2, note 1).
+constexpr std::size_t kDigestInfoSize = 19;
+
+std::array<std::uint8_t, kDigestInfoSize> DigestInfo(std::size_t digest_size) {
+  // The last arc of the hash's object identifier, under 2.16.840.1.101.3.4.2.
+  const std::uint8_t arc = digest_size == 32 ? 1 : digest_size == 48 ? 2 : 3;
+  const auto size = static_cast<std::uint8_t>(digest_size);
+  return {0x30, static_cast<std::uint8_t>(size + 17),
+          0x30, 0x0d,
+          0x06, 0x09,
+          0x60, 0x86,
+          0x48, 0x01,
+          0x65, 0x03,
+          0x04, 0x02,
+          arc,  0x05,
+          0x00, 0x04,
+          size};
+}
+
+CK_MECHANISM_TYPE HashOf(std::size_t digest_size) {
+  return digest_size == 32 ? CKM_SHA256 : digest_size == 48 ? CKM_SHA384 : CKM_SHA512;
+}
+
+struct FreeSignature {
+  void operator()(ECDSA_SIG* signature) const { ECDSA_SIG_free(signature); }
+};
+
+Result<Bytes> DerOf(BytesView raw) {
+  const Error failed(Code::kInternal, "the HSM's ECDSA signature cannot be brought into DER");
+  if (raw.empty() || raw.size() % 2 != 0) return failed;
+  const auto half = static_cast<int>(raw.size() / 2);
+  const std::unique_ptr<ECDSA_SIG, FreeSignature> signature(ECDSA_SIG_new());
+  BIGNUM* const r = BN_bin2bn(raw.data(), half, nullptr);
+  BIGNUM* const s = BN_bin2bn(raw.data() + half, half, nullptr);
+  if (signature == nullptr || r == nullptr || s == nullptr ||
+      ECDSA_SIG_set0(signature.get(), r, s) != 1) {
+    BN_free(r);
+    BN_free(s);
+    return failed;
+  }
+  unsigned char* der = nullptr;
+  const int size = i2d_ECDSA_SIG(signature.get(), &der);
+  if (size <= 0) return failed;
+  Bytes result(der, der + size);
+  OPENSSL_free(der);
+  return result;
+}
+
+}  // namespace
+
+hsm::KeyKind KindOf(v1::Algorithm algorithm) {
+  switch (algorithm) {
+    case v1::EC_P384:
+      return hsm::KeyKind::kEcP384;
+    case v1::EC_P521:
+      return hsm::KeyKind::kEcP521;
+    case v1::RSA_2048:
+      return hsm::KeyKind::kRsa2048;
+    case v1::RSA_3072:
+      return hsm::KeyKind::kRsa3072;
+    case v1::RSA_4096:
+      return hsm::KeyKind::kRsa4096;
+    case v1::ED25519:
+      return hsm::KeyKind::kEd25519;
+    default:
+      return hsm::KeyKind::kEcP256;
+  }
+}
+
+Result<Bytes> SignDigest(hsm::Session& session, const crypto::SchemeInfo& scheme, hsm::Object key,
+                         BytesView digest) {
+  switch (scheme.family) {
+    case crypto::Family::kEcdsa: {
+      TWINSEAL_ASSIGN_OR_RETURN(const Bytes raw,
+                                session.Sign(hsm::Mechanism(CKM_ECDSA), key, digest));
+      return DerOf(raw);
+    }
+    case crypto::Family::kEd25519:
+      return session.Sign(hsm::Mechanism(CKM_EDDSA), key, digest);
+    case crypto::Family::kRsa:
+      break;
+  }
+  if (scheme.padding == crypto::Padding::kPss) {
+    return session.Sign(hsm::Mechanism::RsaPss(HashOf(digest.size())), key, digest);
+  }
+  const auto prefix = DigestInfo(digest.size());
+  Bytes info(prefix.begin(), prefix.end());
+  info.insert(info.end(), digest.begin(), digest.end());
+  return session.Sign(hsm::Mechanism(CKM_RSA_PKCS), key, info);
+}
+
+Result<crypto::PublicKey> ReadPublicKey(hsm::Session& session, v1::Algorithm algorithm,
+                                        hsm::Object public_key) {
+  const hsm::KeyKind kind = KindOf(algorithm);
+  TWINSEAL_ASSIGN_OR_RETURN(const hsm::PublicValue value,
+                            hsm::ReadPublicValue(session, kind, public_key));
+  switch (crypto::Find(algorithm)->family) {
+    case crypto::Family::kEcdsa:
+      return crypto::PublicKey::FromEcPoint(algorithm, value.point);
+    case crypto::Family::kEd25519:
+      return crypto::PublicKey::FromEd25519(value.point);
+    case crypto::Family::kRsa:
+      break;
+  }
+  return crypto::PublicKey::FromRsa(value.modulus, value.exponent);
+}
+
+}  // namespace twinseal::core

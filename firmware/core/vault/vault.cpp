@@ -1,0 +1,225 @@
+#include "firmware/core/vault/vault.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "firmware/core/vault/vault_database.h"
+
+namespace twinseal::core {
+namespace {
+
+constexpr std::string_view kFileName = "vault.db";
+constexpr std::string_view kLockName = "vault.lock";
+
+Error Refused(Code code, const std::filesystem::path& path, std::string_view why) {
+  return Error(code, fmt::format("the vault is not opened: {} {}", path.string(), why));
+}
+
+Status MakeFolder(const std::filesystem::path& folder) {
+  if (mkdir(folder.c_str(), S_IRWXU) == 0) return Ok();
+  if (errno != EEXIST) {
+    const Code code =
+        errno == ENOSPC || errno == EDQUOT ? Code::kResourceExhausted : Code::kUnavailable;
+    return Refused(code, folder, fmt::format("cannot be made: {}", std::strerror(errno)));
+  }
+  struct stat info {};
+  if (lstat(folder.c_str(), &info) != 0) {
+    return Refused(Code::kUnavailable, folder, std::strerror(errno));
+  }
+  if (!S_ISDIR(info.st_mode)) {
+    return Refused(Code::kPermissionDenied, folder, "is not a folder");
+  }
+  if (info.st_uid != geteuid()) {
+    return Refused(
+        Code::kPermissionDenied, folder,
+        fmt::format("belongs to the user with number {}, not to {}", info.st_uid, geteuid()));
+  }
+  if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    return Refused(
+        Code::kPermissionDenied, folder,
+        fmt::format("is open to others (mode {:04o}); set it to 0700", info.st_mode & 07777U));
+  }
+  return Ok();
+}
+
+// Two cores with one vault would each keep marks of their own.
+Result<UniqueFd> Lock(const std::filesystem::path& path) {
+  UniqueFd file(open(path.c_str(), O_CREAT | O_RDWR | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR));
+  if (!file.valid()) {
+    return Refused(Code::kUnavailable, path,
+                   fmt::format("cannot be opened: {}", std::strerror(errno)));
+  }
+  if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+    return Refused(Code::kFailedPrecondition, path,
+                   "is locked: another twinseal-core uses this vault; end that one first");
+  }
+  return file;
+}
+
+Marks Public(std::uint32_t version, std::uint64_t revision, std::uint64_t generation,
+             bool destroyed) {
+  return {.version = KeyVersion{version},
+          .revision = KeyRevision{revision},
+          .generation = Generation{generation},
+          .destroyed = destroyed};
+}
+
+}  // namespace
+
+Vault::Vault(std::filesystem::path path, UniqueFd lock, std::unique_ptr<Database> database)
+    : path_(std::move(path)), lock_(std::move(lock)), database_(std::move(database)) {}
+
+Vault::~Vault() {
+  const MutexLock lock(mutex_);
+  // What fails here is done by the next one that opens the file.
+  (void)database_->EmptyLog();
+}
+
+Result<std::unique_ptr<Vault>> Vault::Open(const std::filesystem::path& folder,
+                                           const Options& options) {
+  TWINSEAL_RETURN_IF_ERROR(MakeFolder(folder));
+  TWINSEAL_ASSIGN_OR_RETURN(UniqueFd file_lock, Lock(folder / kLockName));
+  TWINSEAL_ASSIGN_OR_RETURN(auto database, Database::Open(folder / kFileName, options));
+  std::unique_ptr<Vault> vault(
+      new Vault(folder / kFileName, std::move(file_lock), std::move(database)));
+  {
+    const MutexLock lock(vault->mutex_);
+    Vault& self = *vault;
+    TWINSEAL_RETURN_IF_ERROR(
+        self.database_->ReadMarks([&self](const KeyId& id, const Mark& mark)
+                                      TWINSEAL_REQUIRES(self.mutex_) { self.Adopt(id, mark); }));
+  }
+  return vault;
+}
+
+void Vault::Adopt(const KeyId& id, const Mark& mark) {
+  Mark& kept = marks_[id];
+  records_ += (mark.slot != 0 ? 1U : 0U);
+  records_ -= (kept.slot != 0 ? 1U : 0U);
+  generation_sum_ += mark.generation - kept.generation;
+  const std::uint64_t allotted = std::max(kept.allotted, mark.generation);
+  kept = mark;
+  kept.allotted = allotted;
+}
+
+Status Vault::Write(const KeyId& id, Mark& mark, BytesView encoded, bool synced) {
+  TWINSEAL_RETURN_IF_ERROR(database_->Write(id, mark, encoded, synced));
+  Adopt(id, mark);
+  damaged_.erase(id);
+  return Ok();
+}
+
+Result<std::optional<VaultRecord>> Vault::Read(const KeyId& id, KeyVersion version) {
+  const MutexLock lock(mutex_);
+  const auto found = marks_.find(id);
+  if (found == marks_.end()) return std::optional<VaultRecord>();
+  const Mark& mark = found->second;
+  if (mark.slot == 0 || mark.version != Number(version)) return std::optional<VaultRecord>();
+  TWINSEAL_ASSIGN_OR_RETURN(Bytes blob, database_->ReadSlot(mark.slot));
+  return std::optional<VaultRecord>(
+      {.blob = std::move(blob),
+       .marks = Public(mark.version, mark.revision, mark.generation, mark.destroyed)});
+}
+
+std::optional<Marks> Vault::FindMarks(const KeyId& id) const {
+  const MutexLock lock(mutex_);
+  const auto found = marks_.find(id);
+  if (found == marks_.end()) return std::nullopt;
+  const Mark& mark = found->second;
+  if (mark.version == 0 && !mark.destroyed) return std::nullopt;
+  return Public(mark.version, mark.revision, mark.generation, mark.destroyed);
+}
+
+Generation Vault::AllotGeneration(const KeyId& id) {
+  const MutexLock lock(mutex_);
+  return Generation{++marks_[id].allotted};
+}
+
+Result<Vault::Outcome> Vault::StoreActivated(const Blob& blob, BytesView encoded) {
+  const KeyId& id = blob.header.id;
+  const MutexLock lock(mutex_);
+  const auto found = marks_.find(id);
+  if (found == marks_.end()) return Outcome::kChanged;
+  Mark mark = found->second;
+  if (mark.destroyed || mark.slot == 0 || mark.version != Number(blob.header.version) ||
+      mark.revision != Number(blob.header.revision)) {
+    return Outcome::kChanged;
+  }
+  if (mark.generation >= Number(blob.generation)) return Outcome::kOvertaken;
+  mark.generation = Number(blob.generation);
+  TWINSEAL_RETURN_IF_ERROR(Write(id, mark, encoded, false));
+  return Outcome::kStored;
+}
+
+Result<Vault::Outcome> Vault::StoreInstalled(const Blob& blob, BytesView encoded) {
+  const KeyId& id = blob.header.id;
+  const MutexLock lock(mutex_);
+  Mark mark;
+  if (const auto found = marks_.find(id); found != marks_.end()) mark = found->second;
+  const std::uint32_t version = Number(blob.header.version);
+  const std::uint64_t revision = Number(blob.header.revision);
+  if (mark.destroyed || mark.version > version || mark.revision > revision) {
+    return Outcome::kChanged;
+  }
+  // Token references have no generation of their own; the mark's counts on all the same.
+  const bool counted = blob.kind == BlobKind::kVault;
+  const std::uint64_t generation = counted ? Number(blob.generation) : mark.generation + 1;
+  if (mark.generation >= generation) return Outcome::kOvertaken;
+  mark.version = version;
+  mark.revision = revision;
+  mark.generation = generation;
+  TWINSEAL_RETURN_IF_ERROR(Write(id, mark, encoded, true));
+  return Outcome::kStored;
+}
+
+Status Vault::Erase(const KeyId& id) {
+  const MutexLock lock(mutex_);
+  Mark mark;
+  if (const auto found = marks_.find(id); found != marks_.end()) mark = found->second;
+  if (!mark.destroyed) {
+    mark.destroyed = true;
+    ++mark.generation;
+    TWINSEAL_RETURN_IF_ERROR(Write(id, mark, {}, true));
+  }
+  // Also for a key that was destroyed before: the process may have been killed in between.
+  return database_->EmptyLog();
+}
+
+std::uint64_t Vault::size() const {
+  const MutexLock lock(mutex_);
+  return records_;
+}
+
+std::uint64_t Vault::GenerationSum() const {
+  const MutexLock lock(mutex_);
+  return generation_sum_;
+}
+
+Result<std::uint64_t> Vault::Sync() {
+  const MutexLock lock(mutex_);
+  TWINSEAL_RETURN_IF_ERROR(database_->Sync());
+  return generation_sum_;
+}
+
+void Vault::ReportDamaged(const KeyId& id, KeyVersion version, const std::string& why) {
+  const MutexLock lock(mutex_);
+  if (damaged_.size() >= kMaxDamaged && !damaged_.contains(id)) return;
+  damaged_.insert_or_assign(id, fmt::format("{}: {}", Describe(id, version), why));
+}
+
+std::vector<std::string> Vault::Damaged() const {
+  const MutexLock lock(mutex_);
+  std::vector<std::string> all;
+  all.reserve(damaged_.size());
+  for (const auto& [id, text] : damaged_) all.push_back(text);
+  return all;
+}
+
+}  // namespace twinseal::core
