@@ -5,9 +5,9 @@ import sqlite3
 import unittest
 from contextlib import closing
 
+from bench_sites.vault import vault_blobs
 from support import blobs
 from support.appliance import ApplianceTest
-from support.owner import vault_blobs
 
 
 def ledger_blobs(site) -> dict[str, bytes]:
@@ -27,7 +27,7 @@ class Destroyed(ApplianceTest):
         pieces: set[bytes] = set()
 
         def remember() -> None:
-            for (key_id, _), blob in vault_blobs(self.site).items():
+            for (key_id, _), blob in vault_blobs(self.site.files).items():
                 if key_id == key["keyId"]:
                     pieces.add(blobs.parse(blob).wrapped_key)
                     pieces.add(blobs.parse(blob).wrapped_kek)

@@ -9,9 +9,10 @@ import time
 import unittest
 from pathlib import Path
 
+from bench_sites.vault import vault_blobs
 from support.api import encoded
 from support.appliance import ApplianceTest
-from support.owner import TokenOwner, vault_blobs
+from support.owner import TokenOwner
 from support.traces import Hunt
 
 
@@ -43,7 +44,7 @@ class PlaintextHunt(ApplianceTest):
         owner = TokenOwner(self.site)
         try:
             return {f"{key_id} version {version}: {name}": value
-                    for (key_id, version), blob in vault_blobs(self.site).items()
+                    for (key_id, version), blob in vault_blobs(self.site.files).items()
                     for name, value in private_values(owner.private_key(blob)).items()}
         finally:
             owner.close()

@@ -32,7 +32,7 @@ class Commands(Folder):
     def test_quickstart_keeps_the_bench_when_asked_to(self):
         self.assertIn("testbench down", self.run_tool("quickstart", "--keep"))
         self.assertTrue(self.bench.site("a").running())
-        self.assertIn("running", self.run_tool("testbench", "status"))
+        self.assertIn("site a   ready", self.run_tool("testbench", "status"))
         listed = subprocess.run(["bash", "-c", f'eval "$({REPOSITORY}/tools/testbench env)" && twinseal key list'],
                                 capture_output=True, text=True,
                                 env={**os.environ, "TWINSEAL_BENCH": str(self.bench.files.folder)})

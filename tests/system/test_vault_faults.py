@@ -8,10 +8,10 @@ import time
 import unittest
 from contextlib import closing
 
+from bench_sites.vault import vault_blobs
 from support import blobs
 from support.api import ApiError
 from support.appliance import ApplianceTest
-from support.owner import vault_blobs
 
 
 class Records(ApplianceTest):
@@ -22,10 +22,10 @@ class Records(ApplianceTest):
 
     def put(self, key_id: str, blob: bytes) -> None:
         with closing(sqlite3.connect(self.site.files.vault, timeout=30)) as vault, vault:
-            vault.execute("UPDATE blobs SET blob = ? WHERE key_id = ?", (blob, bytes.fromhex(key_id)))
+            vault.execute("UPDATE slots SET record = ? WHERE slot = (SELECT slot FROM marks WHERE key_id = ?)", (blob, bytes.fromhex(key_id)))
 
     def blob(self, key_id: str) -> bytes:
-        return vault_blobs(self.site)[key_id, 1]
+        return vault_blobs(self.site.files)[key_id, 1]
 
     def assert_refused(self, name: str, key_id: str) -> None:
         with self.assertRaises(ApiError) as refused:

@@ -26,7 +26,7 @@ class Bench:
         if name not in self.files.site_names():
             known = ", ".join(self.files.site_names()) or "none; start with `./tools/testbench up`"
             raise BenchError(f"The bench in {self.files.folder} has no site '{name}'. Its sites: {known}.")
-        return Site(self.files.site(name), self.programs, self._token)
+        return self._site(name)
 
     def sites(self) -> list[Site]:
         return [self.site(name) for name in self.files.site_names()]
@@ -58,9 +58,9 @@ class Bench:
         return {
             "TWINSEAL_BENCH": str(self.files.folder),
             "TWINSEAL_ENDPOINTS": ",".join(site.endpoint for site in self.sites()),
-            "TWINSEAL_CERTIFICATE": str(operator / "operator.pem"),
-            "TWINSEAL_KEY": str(operator / "operator.key"),
-            "TWINSEAL_CA": str(operator / "ca.pem"),
+            "TWINSEAL_CERTIFICATE": str(operator.certificate),
+            "TWINSEAL_KEY": str(operator.key),
+            "TWINSEAL_CA": str(operator.ca),
         }
 
     def cli(self, *arguments: str) -> str:
@@ -70,6 +70,9 @@ class Bench:
         if done.returncode != 0:
             raise BenchError(f"`twinseal {' '.join(arguments)}` failed: {done.stderr.strip()}")
         return done.stdout
+
+    def _site(self, name: str) -> Site:
+        return Site(self.files.site(name), self.programs, self.files.operator, self._token)
 
     def _make_folder(self) -> None:
         folder = self.files.folder
@@ -83,9 +86,9 @@ class Bench:
     def _set_up(self, name: str) -> None:
         if not name.isalnum() or len(name) > 32 or not name.islower():
             raise BenchError(f"'{name}' is no site name; lower-case letters and digits make one.")
-        site = Site(self.files.site(name), self.programs, self._token)
+        site = self._site(name)
         try:
-            site.initialize(self.files.operator)
+            site.initialize()
         except BaseException:
             # A half-made site would be in the way of the next `up`.
             shutil.rmtree(site.files.folder, ignore_errors=True)

@@ -107,6 +107,25 @@ class SiteFiles:
 
 
 @dataclass(frozen=True)
+class OperatorFiles:
+    """The first operator's key and certificate, and the CA's certificate."""
+
+    folder: Path
+
+    @property
+    def key(self) -> Path:
+        return self.folder / "operator.key"
+
+    @property
+    def certificate(self) -> Path:
+        return self.folder / "operator.pem"
+
+    @property
+    def ca(self) -> Path:
+        return self.folder / "ca.pem"
+
+
+@dataclass(frozen=True)
 class BenchFiles:
     """The files of a bench."""
 
@@ -124,9 +143,8 @@ class BenchFiles:
         return self.folder / "bench.json"
 
     @property
-    def operator(self) -> Path:
-        """The first operator's key and certificate, and the CA's certificate."""
-        return self.folder / "operator"
+    def operator(self) -> OperatorFiles:
+        return OperatorFiles(self.folder / "operator")
 
     @property
     def sites(self) -> Path:

@@ -3,7 +3,6 @@
 import argparse
 import hashlib
 import os
-import sqlite3
 import subprocess
 import sys
 import time
@@ -14,7 +13,8 @@ from typing import Iterator
 from .bench import Bench
 from .build import build_programs
 from .errors import BenchError
-from .layout import RELEASE_BUILD, REPOSITORY, SiteFiles
+from .layout import RELEASE_BUILD, REPOSITORY
+from .vault import vault_blobs
 
 KEY_NAME = "quickstart"
 
@@ -48,16 +48,6 @@ class Steps:
         return time.monotonic() - self._started
 
 
-def blob_digests(site: SiteFiles) -> dict[str, str]:
-    """The SHA-256 of each key's blob as it lies in the site's vault, by row."""
-    vault = sqlite3.connect(f"file:{site.vault}?mode=ro", uri=True)
-    try:
-        return {f"{bytes(key_id).hex()}/{version}": hashlib.sha256(blob).hexdigest()
-                for key_id, version, blob in vault.execute("SELECT key_id, version, blob FROM blobs")}
-    finally:
-        vault.close()
-
-
 def _openssl_verifies(public: Path, signature: Path, file: Path) -> bool:
     done = subprocess.run(["openssl", "dgst", "-sha256", "-verify", public, "-signature", signature, file],
                           capture_output=True, text=True)
@@ -66,8 +56,7 @@ def _openssl_verifies(public: Path, signature: Path, file: Path) -> bool:
 
 def _fresh_key_name(bench: Bench) -> str:
     """A kept bench has keys of earlier runs."""
-    listed = bench.cli("key", "list")
-    taken = {line.split()[0] for line in listed.splitlines() if line.strip()}
+    taken = bench.cli("key", "list", "--all", "--names").split()
     number = 1
     while (name := KEY_NAME if number == 1 else f"{KEY_NAME}-{number}") in taken:
         number += 1
@@ -82,13 +71,12 @@ def _sign_and_check(bench: Bench, steps: Steps, file: Path) -> None:
 
     name = _fresh_key_name(bench)
     with steps.step(f"Making the key '{name}' (ec-p256) in the HSM") as lines:
-        before_all = blob_digests(site)
+        known = vault_blobs(site)
         bench.cli("key", "create", name, "--algorithm", "ec-p256")
-        before = blob_digests(site)
-        rows = [row for row in before if row not in before_all]
-        if len(rows) != 1:
+        before = vault_blobs(site)
+        made = [blob for blob in before if blob not in known]
+        if len(made) != 1:
             raise BenchError("The vault does not hold one new blob for the new key.")
-        row = rows[0]
         public.write_text(bench.cli("key", "public", name))
     with steps.step(f"Signing {file.name} ({file.stat().st_size:,} bytes)") as lines:
         bench.cli("sign", "--key", name, "--in", str(file), "--out", str(signature))
@@ -97,11 +85,11 @@ def _sign_and_check(bench: Bench, steps: Steps, file: Path) -> None:
             raise BenchError("OpenSSL says that the signature is not good.")
         lines.append("openssl says: Verified OK")
     with steps.step("Looking at the key's blob on disk") as lines:
-        after = blob_digests(site)
-        if before[row] == after[row]:
+        after = vault_blobs(site)
+        if before[made[0]] == after[made[0]]:
             raise BenchError("The key's blob on disk is the same as before the signature.")
-        lines.append(f"before the signature: SHA-256 {before[row]}")
-        lines.append(f"after it:             SHA-256 {after[row]}")
+        lines.append(f"before the signature: SHA-256 {hashlib.sha256(before[made[0]]).hexdigest()}")
+        lines.append(f"after it:             SHA-256 {hashlib.sha256(after[made[0]]).hexdigest()}")
 
 
 def _run(options: argparse.Namespace) -> None:

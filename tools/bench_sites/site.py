@@ -1,9 +1,11 @@
 """One appliance of a bench: set up, started, stopped, killed."""
 
+import http.client
 import json
 import os
 import random
 import socket
+import ssl
 import subprocess
 import time
 from contextlib import ExitStack
@@ -11,7 +13,7 @@ from typing import Callable
 
 from . import tokens
 from .errors import BenchError
-from .layout import Programs, SiteFiles
+from .layout import OperatorFiles, Programs, SiteFiles
 from .processes import Process, start_detached
 from .pins import make_pin, pin_descriptor
 
@@ -38,8 +40,10 @@ def _free_port() -> int:
 class Site:
     """Every call reads the state anew from the site's files, so that several programs may use one bench in turn."""
 
-    def __init__(self, files: SiteFiles, programs: Programs, token: TokenKind = tokens.softhsm):
+    def __init__(self, files: SiteFiles, programs: Programs, operator: OperatorFiles,
+                 token: TokenKind = tokens.softhsm):
         self.files = files
+        self.operator = operator
         self._programs = programs
         self._token_kind = token
 
@@ -99,7 +103,7 @@ class Site:
         self.files.config.write_text(
             "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items()))
 
-    def initialize(self, operator_folder) -> None:
+    def initialize(self) -> None:
         """Makes the token, the site's keys and the first operator's certificate."""
         self.files.folder.mkdir(mode=0o700, parents=True)
         make_pin(self.files.pin)
@@ -114,7 +118,7 @@ class Site:
             done = subprocess.run(
                 [self._programs.cli, "appliance", "init", "--config", self.files.config,
                  "--twinseald", self._programs.service, "--operator", "admin",
-                 "--out-dir", operator_folder, "--pin-fd", str(pin), "--so-pin-fd", str(so_pin)],
+                 "--out-dir", self.operator.folder, "--pin-fd", str(pin), "--so-pin-fd", str(so_pin)],
                 env=self.environment(), pass_fds=(pin, so_pin), stdin=subprocess.DEVNULL,
                 capture_output=True, text=True)
         if done.returncode != 0:
@@ -148,15 +152,36 @@ class Site:
             self.wait_until_ready(process)
 
     def wait_until_ready(self, process: Process | None = None) -> None:
+        """Until it says on /readyz that it can sign."""
         process = process or self.process()
         end = time.monotonic() + START_PATIENCE_SECONDS
-        while not self.files.ready.exists():
+        while why := self.not_ready():
             if process is None or not process.alive():
                 raise BenchError(f"Site {self.name} did not start. {self._last_words()}")
             if time.monotonic() > end:
-                raise BenchError(f"Site {self.name} was not ready after {START_PATIENCE_SECONDS:.0f} "
-                                 f"seconds. {self._last_words()}")
+                raise BenchError(f"Site {self.name} is not ready after {START_PATIENCE_SECONDS:.0f} seconds: {why}. "
+                                 f"{self._last_words()}")
             time.sleep(0.01)
+
+    def not_ready(self) -> str:
+        """Why the site does not sign, in a few words; empty when it does."""
+        if not self.running():
+            return "it is down"
+        if not self.files.ready.exists():
+            return "it is starting"
+        try:
+            tls = ssl.create_default_context(cafile=str(self.operator.ca))
+            tls.load_cert_chain(self.operator.certificate, self.operator.key)
+            connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=tls, timeout=10)
+            try:
+                connection.request("GET", "/readyz")
+                answer = connection.getresponse()
+                text = answer.read().decode(errors="replace").strip()
+                return "" if answer.status == 200 else text or f"it answers {answer.status}"
+            finally:
+                connection.close()
+        except (OSError, http.client.HTTPException) as error:
+            return f"it does not answer: {error}"
 
     def stop(self) -> bool:
         """Asks twinseald to stop and waits; kills what does not. True when nothing had to be killed."""

@@ -54,11 +54,16 @@ def _status(bench: Bench, _: argparse.Namespace) -> int:
     if not bench.exists():
         print("There is no bench. Start one with `./tools/testbench up`.")
         return 1
+    ready = True
     for site in bench.sites():
-        state = "running" if site.running() else "down"
-        pid = f"process {site.process().pid}" if site.running() else f"`./tools/testbench start {site.name}`"
-        print(f"site {site.name}   {state:8} {site.endpoint}   {pid}   log: {site.files.log}")
-    return 0 if all(site.running() for site in bench.sites()) else 1
+        why = site.not_ready()
+        ready = ready and not why
+        if not site.running():
+            print(f"site {site.name}   down; to start it: ./tools/testbench start {site.name}")
+            continue
+        print(f"site {site.name}   {'ready' if not why else 'not ready: ' + why}")
+        print(f"         {site.endpoint}   process {site.process().pid}   log {site.files.log}")
+    return 0 if ready else 1
 
 
 def _env(bench: Bench, _: argparse.Namespace) -> int:

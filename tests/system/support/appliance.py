@@ -95,8 +95,8 @@ def new_bench(folder: Path, token=tokens.softhsm) -> Bench:
 
 
 def operator_of(bench: Bench) -> Identity:
-    files = bench.client_environment()
-    return Identity(Path(files["TWINSEAL_CERTIFICATE"]), Path(files["TWINSEAL_KEY"]), Path(files["TWINSEAL_CA"]))
+    operator = bench.files.operator
+    return Identity(operator.certificate, operator.key, operator.ca)
 
 
 def openssl(*arguments: str | Path) -> bytes:

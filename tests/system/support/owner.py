@@ -2,8 +2,6 @@
 what must be found nowhere else."""
 
 import os
-import sqlite3
-from contextlib import closing
 
 from bench_sites.site import Site
 from bench_sites.tokens import softhsm
@@ -15,13 +13,6 @@ from .libcrypto import aes_unwrap_padded
 _WRAP_MECHANISMS = {1: pkcs11.CKM_AES_KEY_WRAP_PAD, 2: pkcs11.CKM_AES_CBC_PAD, 3: pkcs11.CKM_AES_KEY_WRAP_KWP,
                     4: pkcs11.CKM_AES_KEY_WRAP}
 _RSA_ALGORITHMS = (4, 5, 6)
-
-
-def vault_blobs(site: Site) -> dict[tuple[str, int], bytes]:
-    """Every record of the site's vault, by key id and version."""
-    with closing(sqlite3.connect(f"file:{site.files.vault}?mode=ro", uri=True)) as vault:
-        return {(bytes(key_id).hex(), version): bytes(blob)
-                for key_id, version, blob in vault.execute("SELECT key_id, version, blob FROM blobs")}
 
 
 class TokenOwner:
