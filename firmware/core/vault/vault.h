@@ -57,6 +57,9 @@ class Vault {
   // process has this vault open. A key takes some 100 bytes of memory.
   static Result<std::unique_ptr<Vault>> Open(const std::filesystem::path& folder,
                                              const Options& options);
+  static Result<std::unique_ptr<Vault>> Open(const std::filesystem::path& folder) {
+    return Open(folder, Options());
+  }
 
   // Writes everything into the one file and leaves no log.
   ~Vault();
