@@ -67,9 +67,7 @@ Status CheckApplianceKeys(hsm::Session& session) {
 Status CheckToken(hsm::Session& session, const hsm::Capabilities& capabilities) {
   std::vector<std::string> reasons;
   const auto note = [&](std::string_view what, const Error& error) {
-    std::string reason = fmt::format("{}: {}", what, error.message());
-    if (!error.origin().empty()) reason += fmt::format(" ({})", error.origin());
-    reasons.push_back(std::move(reason));
+    reasons.push_back(fmt::format("{} ({})", what, error.message()));
   };
   if (const auto wrap = capabilities.ForSecretKeys(); !wrap.ok())
     note("wrapping keys", wrap.error());

@@ -1,0 +1,121 @@
+// An HSM that errs, dawdles, hangs and crashes, by the interposer's script.
+#include <csignal>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/firmware/core/process/program_fixture.h"
+
+namespace twinseal::core {
+namespace {
+
+using core_protocol::CoreExit;
+
+class FaultyProgramTest : public ProgramTest {
+ protected:
+  void SetUp() override {
+    SetTokenUp();
+    token_.Interpose();
+    test::CoreArguments arguments = Arguments();
+    arguments.sessions = 1;
+    Start(arguments);
+    key_ = MakeKey();
+  }
+
+  v1::CoreRequest Sign(std::uint64_t number, std::uint32_t deadline_ms = 0) {
+    v1::CoreRequest request = test::SignRequestFor(key_, v1::ECDSA_SHA256, {Digest(number)});
+    request.set_deadline_ms(deadline_ms);
+    return request;
+  }
+  // Asks until the HSM is back. The test's own time limit is the limit.
+  void AwaitSignature() {
+    while (true) {
+      const auto answer = client_->Call(Sign(1));
+      if (answer.ok()) {
+        ExpectSigned(key_, v1::ECDSA_SHA256, Digest(1), answer->sign().signatures(0));
+        return;
+      }
+      ASSERT_EQ(answer.error().code(), Code::kUnavailable) << answer.error().Describe();
+    }
+  }
+
+  v1::KeyHeader key_;
+};
+
+TEST_F(FaultyProgramTest, AHungCallFailsAtItsDeadlineAndBlocksNobody) {
+  token_.Script("C_Sign hang times 1\n");
+  const auto hanging = client_->Start(Sign(1, 300));
+  const auto other = client_->Start(Sign(2));
+  ASSERT_TRUE(hanging.ok() && other.ok());
+  EXPECT_EQ(client_->Await(*hanging)->failure().code(), "deadline_exceeded");
+  EXPECT_TRUE(client_->GetStatus().ok());
+  const auto answer = client_->Await(*other);
+  ASSERT_TRUE(answer->has_sign()) << answer->failure().message();
+  token_.Script("");
+  AwaitSignature();
+}
+
+TEST_F(FaultyProgramTest, TooManyHungCallsEndTheProcessForARestart) {
+  token_.Script("C_Sign hang\n");
+  for (std::uint64_t number = 0;; ++number) {
+    const auto answer = client_->Call(Sign(number, 50));
+    ASSERT_FALSE(answer.ok());
+    if (answer.error().code() == Code::kUnavailable) break;
+    EXPECT_EQ(answer.error().code(), Code::kDeadlineExceeded);
+  }
+  EXPECT_TRUE(core_->Wait().With(CoreExit::kHsmHung)) << core_->Log();
+  token_.Script("");
+  Start();
+  AwaitSignature();
+}
+
+TEST_F(FaultyProgramTest, ASlowCallIsWaitedFor) {
+  token_.Script("C_Sign delay 300ms times 2\n");
+  EXPECT_TRUE(client_->Call(Sign(1)).ok());
+}
+
+TEST_F(FaultyProgramTest, LostSessionsAndDevicesComeBack) {
+  for (const char* rv :
+       {"CKR_SESSION_HANDLE_INVALID", "CKR_DEVICE_ERROR", "CKR_DEVICE_REMOVED",
+        "CKR_TOKEN_NOT_PRESENT", "CKR_USER_NOT_LOGGED_IN", "CKR_CRYPTOKI_NOT_INITIALIZED"}) {
+    SCOPED_TRACE(rv);
+    token_.Script(std::string("C_UnwrapKey error ") + rv + " times 1\n");
+    const auto answer = client_->Call(Sign(1));
+    if (!answer.ok())
+      EXPECT_EQ(answer.error().code(), Code::kUnavailable) << answer.error().Describe();
+    token_.Script("");
+    AwaitSignature();
+  }
+}
+
+TEST_F(FaultyProgramTest, AnHsmThatStaysAwayIsUnavailableAndThenServesAgain) {
+  token_.Script("C_UnwrapKey error CKR_DEVICE_REMOVED\nC_OpenSession error CKR_DEVICE_REMOVED\n");
+  for (std::uint64_t number = 0; number < 5; ++number) {
+    EXPECT_EQ(client_->Call(Sign(number)).error().code(), Code::kUnavailable);
+  }
+  EXPECT_NE(client_->GetStatus()->hsm_state(), "ready");
+  token_.Script("");
+  AwaitSignature();
+}
+
+TEST_F(FaultyProgramTest, ACrashInTheModuleEndsTheProcessAndLosesNothing) {
+  token_.Script("C_Sign crash\n");
+  EXPECT_EQ(client_->Call(Sign(1)).error().code(), Code::kUnavailable);
+  EXPECT_NE(core_->Wait().signal, 0);
+  token_.Script("");
+  Start();
+  AwaitSignature();
+}
+
+TEST_F(FaultyProgramTest, AWrongSignatureIsNeverReleased) {
+  token_.Script("C_Sign corrupt times 40\n");
+  for (std::uint64_t number = 0; number < 3; ++number) {
+    const auto answer = client_->Call(Sign(number));
+    if (answer.ok()) {
+      ExpectSigned(key_, v1::ECDSA_SHA256, Digest(number), answer->sign().signatures(0));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace twinseal::core
