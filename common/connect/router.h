@@ -58,6 +58,7 @@ class Access {
 
   // unauthenticated when a certificate is needed and there is none.
   Status Admit(const crypto::Certificate* peer) const;
+  bool needs_certificate() const { return certificate_; }
   bool valid() const { return valid_; }
 
  private:
