@@ -3,12 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include <dlfcn.h>
 #include <fmt/format.h>
 #include <libp11.h>
 #include <openssl/err.h>
-
-#include "hsm/pkcs11/cryptoki.h"
 
 namespace twinseal::hsm {
 namespace {
@@ -35,20 +32,6 @@ bool Matches(const TokenSelector& selector, PKCS11_SLOT* slot) {
          (!selector.slot_id.has_value() || *selector.slot_id == PKCS11_get_slotid_from_slot(slot));
 }
 
-// Whether this process uses the module already. C_GetInfo is the one call that says so without a
-// side effect.
-bool InitializedBefore(const std::string& path) {
-  void* const library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
-  if (library == nullptr) return false;
-  const auto get_list = reinterpret_cast<CK_C_GetFunctionList>(dlsym(library, "C_GetFunctionList"));
-  CK_FUNCTION_LIST* functions = nullptr;
-  CK_INFO info{};
-  const bool initialized = get_list != nullptr && get_list(&functions) == CKR_OK &&
-                           functions->C_GetInfo(&info) == CKR_OK;
-  dlclose(library);
-  return initialized;
-}
-
 struct FreeKey {
   void operator()(EVP_PKEY* key) const noexcept { EVP_PKEY_free(key); }
 };
@@ -56,20 +39,24 @@ struct FreeKey {
 }  // namespace
 
 struct TokenKey::Impl {
+  explicit Impl(Module used) : module(std::move(used)) {}
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
   ~Impl() {
     key.reset();
-    if (slots != nullptr) PKCS11_release_all_slots(context, slots, slot_count);
-    // Unloading finalizes the module under whoever else uses it: then it stays loaded, and the
-    // context is all that goes.
-    if (loaded && !shared) PKCS11_CTX_unload(context);
+    // Releasing a slot closes every session that this process has with it. Where others have
+    // sessions, libp11's few bytes are left behind instead: this is for set-up, not for every day.
+    if (slots != nullptr && module.initialized_here())
+      PKCS11_release_all_slots(context, slots, slot_count);
+    // PKCS11_CTX_unload would finalize the module under whoever else uses it; `module` knows
+    // whether that is due.
     if (context != nullptr) PKCS11_CTX_free(context);
   }
 
+  Module module;  // Outlives what libp11 holds.
   PKCS11_CTX* context = nullptr;
   PKCS11_SLOT* slots = nullptr;
   unsigned slot_count = 0;
-  bool loaded = false;
-  bool shared = false;
   std::unique_ptr<EVP_PKEY, FreeKey> key;
 };
 
@@ -82,8 +69,9 @@ EVP_PKEY* TokenKey::get() const { return impl_->key.get(); }
 
 Result<TokenKey> TokenKey::Open(const ModuleOptions& module, const TokenSelector& token,
                                 const Secret& pin, const std::string& label) {
-  auto impl = std::make_unique<Impl>();
-  impl->shared = InitializedBefore(module.path);
+  TWINSEAL_ASSIGN_OR_RETURN(Module used, Module::Load(module));
+  const bool initialized_here = used.initialized_here();
+  auto impl = std::make_unique<Impl>(std::move(used));
   impl->context = PKCS11_CTX_new();
   if (impl->context == nullptr) return LibP11Error(Code::kInternal, "libp11 could not be set up");
   if (!module.init_string.empty()) PKCS11_CTX_init_args(impl->context, module.init_string.c_str());
@@ -91,7 +79,6 @@ Result<TokenKey> TokenKey::Open(const ModuleOptions& module, const TokenSelector
     return LibP11Error(Code::kUnavailable,
                        fmt::format("libp11 cannot load the PKCS#11 module {}", module.path));
   }
-  impl->loaded = true;
   if (PKCS11_enumerate_slots(impl->context, &impl->slots, &impl->slot_count) != 0) {
     return LibP11Error(Code::kUnavailable, "libp11 cannot list the HSM's slots");
   }
@@ -101,12 +88,9 @@ Result<TokenKey> TokenKey::Open(const ModuleOptions& module, const TokenSelector
   if (slot == end)
     return Error(Code::kUnavailable, token.Describe() + " is not present in the HSM");
 
-  int logged_in = 0;
-  if (PKCS11_is_logged_in(slot, 0, &logged_in) != 0) {
-    return LibP11Error(Code::kUnavailable, "libp11 cannot open a session with the token");
-  }
-  if (logged_in == 0) {
-    if (pin.empty()) return Error(Code::kFailedPrecondition, "the HSM's PIN is missing");
+  if (pin.empty() && initialized_here)
+    return Error(Code::kFailedPrecondition, "the HSM's PIN is missing");
+  if (!pin.empty()) {
     // libp11 takes a terminated string; the copy is scrubbed with the Secret.
     Secret terminated(pin.size() + 1);
     std::ranges::copy(pin.Reveal(SecretAccess()), terminated.Writable(SecretAccess()).begin());

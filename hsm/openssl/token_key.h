@@ -15,8 +15,8 @@ namespace twinseal::hsm {
 
 // For rare work such as signing the appliance's identity certificate: X509_sign(certificate,
 // key.get(), EVP_sha256()). The EVP_PKEY signs on the token; it lives as long as this object. One
-// thread at a time. libp11 initializes the module for itself, or shares it when this process has
-// initialized it already; it never finalizes a module that was initialized before.
+// thread at a time. Beside a Connection that has the module open it shares the module, and leaves
+// the connection's sessions as they are; then a few hundred bytes of libp11's stay behind.
 class TokenKey {
  public:
   // The private key with this label on the token. not_found when there is none; an empty PIN when

@@ -42,6 +42,9 @@ class Module {
 
   const CK_FUNCTION_LIST& functions() const { return *functions_; }
   const ModuleOptions& options() const { return options_; }
+  // False when another part of the process had initialized the module before: then that part may be
+  // logged in.
+  bool initialized_here() const { return initialized_; }
 
   Result<ModuleInfo> Info() const;
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <openssl/crypto.h>
 
 #include "hsm/pkcs11/connection_impl.h"
 #include "hsm/pkcs11/rv.h"
@@ -15,6 +16,9 @@ namespace {
 
 // Holds a wrapped RSA 4096 key and every signature, so that one call does.
 constexpr std::size_t kUsualResultBytes = 4096;
+
+// CKR_GENERAL_ERROR so many times in a row.
+constexpr unsigned kDoubtsThatEndASession = 3;
 
 // Cryptoki takes its inputs without const and only reads them.
 CK_BYTE* Input(BytesView bytes) {
@@ -89,6 +93,7 @@ bool Session::ready() const { return state_->ready.load(std::memory_order_acquir
 Status Session::Ensure() {
   if (ready()) return Ok();
   token_objects_.clear();
+  doubts_ = 0;
   TWINSEAL_RETURN_IF_ERROR(connection_.impl_->Restore(*state_));
   incarnation_ = state_->incarnation;
   return Ok();
@@ -106,13 +111,18 @@ Status Session::Invoke(std::string_view doing, Call&& call) {
     }
     rv = call(*state_->functions, state_->handle);
   }
-  if (rv == CKR_OK) [[likely]]
+  if (rv == CKR_OK) [[likely]] {
+    doubts_ = 0;
     return Ok();
+  }
   return Failed(rv, doing);
 }
 
 Status Session::Failed(CK_RV rv, std::string_view doing) {
   Error error = RvError(rv, doing);
+  // Modules say this of a lost device as well as of one damaged key (SoftHSM, for wrapped bytes):
+  // only when nothing else comes any more is it the session's end.
+  if (rv == CKR_GENERAL_ERROR && ++doubts_ < kDoubtsThatEndASession) return error;
   if (RvLoss(rv) != Loss::kNothing) connection_.impl_->Fault(*state_, rv, error);
   return error;
 }
@@ -222,6 +232,15 @@ Status Session::Verify(Mechanism mechanism, Object key, BytesView data, BytesVie
     if (rv != CKR_OK) return rv;
     return module.C_Verify(session, Input(data), data.size(), Input(signature), signature.size());
   });
+}
+
+Status Session::VerifyMac(Mechanism mechanism, Object key, BytesView data, BytesView mac) {
+  TWINSEAL_ASSIGN_OR_RETURN(const Bytes expected, Sign(mechanism, key, data));
+  if (expected.size() != mac.size() ||
+      CRYPTO_memcmp(expected.data(), mac.data(), mac.size()) != 0) {
+    return RvError(CKR_SIGNATURE_INVALID, "checking a MAC");
+  }
+  return Ok();
 }
 
 Result<std::vector<Object>> Session::Find(Template match, std::size_t limit) {

@@ -98,8 +98,13 @@ class Session {
 
   // Single-part. ECDSA signatures are r || s as PKCS#11 has them, not DER.
   Result<Bytes> Sign(Mechanism mechanism, Object key, BytesView data);
-  // data_loss (CKR_SIGNATURE_INVALID) when the signature, or the MAC, is not right.
+  // data_loss (CKR_SIGNATURE_INVALID) when the signature is not right. For a MAC see VerifyMac.
   Status Verify(Mechanism mechanism, Object key, BytesView data, BytesView signature);
+
+  // A MAC is made anew by the token and compared here in constant time: some tokens answer C_Verify
+  // of a wrong MAC with a device error (NSS softokn), which a wrong one must never look like.
+  // data_loss when it is wrong.
+  Status VerifyMac(Mechanism mechanism, Object key, BytesView data, BytesView mac);
 
   // At most `limit` objects that match; never allocates more than that.
   Result<std::vector<Object>> Find(Template match, std::size_t limit = 1024);
@@ -144,6 +149,7 @@ class Session {
   // again.
   const std::shared_ptr<SessionState> state_;
   std::uint64_t incarnation_ = 0;
+  unsigned doubts_ = 0;
   std::vector<Remembered> token_objects_;
 };
 

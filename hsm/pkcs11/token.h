@@ -39,7 +39,7 @@ Result<TokenInfo> FindBlankToken(const Module& module);
 // C_InitToken: makes the token blank under `label` (at most 32 bytes) with this SO PIN. Everything
 // on it is destroyed; on a token that was initialized before, `so_pin` must be its SO PIN. Answers
 // with the token as it is afterwards: its slot may be another after the module is initialized
-// again.
+// again. A module that labels its tokens itself (NSS softokn) takes no notice of the label.
 Result<TokenInfo> InitializeToken(const Module& module, CK_SLOT_ID slot, const Secret& so_pin,
                                   std::string_view label);
 

@@ -37,7 +37,8 @@ CK_MECHANISM_TYPE CkMechanism(WrapMechanism mechanism);
 Result<Bytes> Wrap(Session& session, WrapMechanism mechanism, Object wrapping_key, Object key);
 
 // The key comes back as `key` says, as an object that is destroyed with its handle. data_loss when
-// the wrapped bytes are not what Wrap made under this key.
+// the token says that the wrapped bytes are not what Wrap made under this key; some tokens say only
+// that they failed (SoftHSM: unavailable, CKR_GENERAL_ERROR), so check the bytes' MAC first.
 Result<ObjectHandle> Unwrap(Session& session, WrapMechanism mechanism, Object unwrapping_key,
                             BytesView wrapped, Template key);
 

@@ -21,8 +21,12 @@ std::string Environment(const char* name) {
 
 CK_RV Interposer::Configure() {
   const std::lock_guard lock(mutex_);
-  script_path_ = Environment("TWINSEAL_INTERPOSER_SCRIPT");
-  stamp_ = {};
+  std::string script_path = Environment("TWINSEAL_INTERPOSER_SCRIPT");
+  if (script_path != script_path_) {
+    script_path_ = std::move(script_path);
+    stamp_ = {};
+    script_ = std::make_shared<Script>();  // The counters of another script are no concern of this one.
+  }
   std::string path = Environment("TWINSEAL_INTERPOSER_MODULE");
   if (path == module_path_ && real_ != nullptr) return CKR_OK;
   void* const library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
