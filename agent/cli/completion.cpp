@@ -64,7 +64,9 @@ void Describe(const CLI::App& app, const std::string& path, const std::string& g
       continue;
     }
     for (const std::string& name : option->get_lnames()) {
-      dashed += "--" + name + " ";
+      if (path.empty() || global_options.find("--" + name + " ") == std::string::npos) {
+        dashed += "--" + name + " ";
+      }
       if (!TakesValue(*option)) continue;
       script.valued.insert("--" + name);
       if (!offer.empty())
@@ -121,7 +123,7 @@ _twinseal() {{
   esac
   case "$path $before" in
 {values}{globals}  esac
-  [[ -z "$before" ]] || return
+  [[ -z "$before" ]] || return 0
   case "$path" in
 {offers}  esac
   if [[ "$current" == -* ]]; then

@@ -115,7 +115,7 @@ JsonWriter& JsonWriter::String(std::string_view text) {
 
 JsonWriter& JsonWriter::Number(std::int64_t number) {
   BeforeValue();
-  out_ << number;
+  out_ << fmt::format("{}", number);
   return *this;
 }
 

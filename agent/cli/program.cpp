@@ -30,10 +30,17 @@ const CLI::App& Deepest(const CLI::App& app) {
 }
 
 ExitStatus WrongUsage(const CLI::App& root, const CLI::ParseError& error, std::ostream& err) {
-  const std::string path = PathOf(Deepest(root));
+  const CLI::App& chosen = Deepest(root);
+  const std::string path = PathOf(chosen);
   const std::string command = path.empty() ? "twinseal" : "twinseal " + path;
   std::string what = Printable(error.what());
   std::replace(what.begin(), what.end(), '\n', ' ');
+  // CLI11 misses a subcommand where it has met a word that it does not know.
+  const std::vector<std::string> unknown = root.remaining(true);
+  if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && !unknown.empty() &&
+      chosen.get_require_subcommand_min() > 0) {
+    what = fmt::format("there is no command '{}'", Printable(unknown.front()));
+  }
   err << "twinseal: " << (path.empty() ? "" : path + ": ") << what << "; see `" << command
       << " --help`\n";
   return ExitStatus::kWrongUsage;

@@ -8,7 +8,9 @@
 namespace twinseal::cli {
 namespace {
 
+// Spaces between columns, and behind a field's name.
 constexpr std::size_t kGap = 2;
+constexpr std::size_t kFieldGap = 1;
 
 }  // namespace
 
@@ -44,7 +46,7 @@ void Fields::Print(std::ostream& out) const {
   std::size_t width = 0;
   for (const auto& [name, value] : fields_) width = std::max(width, DisplayWidth(name));
   for (const auto& [name, value] : fields_) {
-    out << name << std::string(width - DisplayWidth(name) + kGap, ' ') << value << '\n';
+    out << name << std::string(width - DisplayWidth(name) + kFieldGap, ' ') << value << '\n';
   }
 }
 

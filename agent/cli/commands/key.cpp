@@ -32,7 +32,7 @@ void AddCreate(CLI::App& group, Commands& commands) {
   };
   const auto options = std::make_shared<Options>();
   CLI::App* const app = group.add_subcommand("create", "Make a key");
-  app->add_option("NAME", options->name, "1 to 64 of a-z, 0-9, '.', '_' and '-'")
+  AddParsed(*app, "NAME", options->name, ParseText, "1 to 64 of a-z, 0-9, '.', '_' and '-'")
       ->type_name("")
       ->required();
   AddAlgorithm(*app, options->algorithm)->required();

@@ -7,22 +7,16 @@
 #include "common/crypto/algorithms.h"
 
 namespace twinseal::cli {
-namespace {
-
-const auto kAsItIs = [](const std::string& text) -> Result<std::string> { return text; };
-
-}  // namespace
-
 void PolicyOptions::AddTo(CLI::App& app, bool clearing) {
   CLI::Option* const applications =
-      AddParsedList(app, "--application", applications_, kAsItIs,
+      AddParsedList(app, "--application", applications_, ParseText,
                     "An application that may sign with the key; repeatable")
           ->type_name("NAME");
   CLI::Option* const schemes =
       AddParsedList(app, "--scheme", schemes_, crypto::ParseScheme,
                     "A scheme that the key may sign with (default each that fits); repeatable")
           ->type_name(SchemeWords());
-  CLI::Option* const sites = AddParsedList(app, "--site", sites_, kAsItIs,
+  CLI::Option* const sites = AddParsedList(app, "--site", sites_, ParseText,
                                            "A site that may hold the key (default all); repeatable")
                                  ->type_name("NAME");
   if (clearing) {

@@ -1,5 +1,6 @@
 #include "agent/cli/commands/options.h"
 
+#include "agent/cli/text.h"
 #include "agent/cli/words.h"
 #include "common/base/types.h"
 #include "common/crypto/algorithms.h"
@@ -14,11 +15,14 @@ std::string Words(const Table& table) {
   return words;
 }
 
-// Long names are the appliance's to refuse, in its words; an empty one would name the listing.
-const CLI::Validator& NotEmpty() {
-  static const CLI::Validator validator(
-      [](std::string& text) { return text.empty() ? std::string("is empty") : std::string(); }, "");
-  return validator;
+// Whether a name is well-formed is the appliance's to say, in its words; but an empty one would be
+// left out of the request, and one that is not UTF-8 cannot be in it.
+CLI::Validator Sendable() {
+  return {[](std::string& text) -> std::string {
+            if (text.empty()) return "is empty";
+            return text == ReplaceInvalidUtf8(text) ? "" : "is not UTF-8";
+          },
+          ""};
 }
 
 }  // namespace
@@ -51,7 +55,7 @@ CLI::Option* AddKeyName(CLI::App& app, std::string& key, const std::string& name
   return app.add_option(name, key, "The key's name or id")
       ->type_name(kKeyType)
       ->required()
-      ->check(NotEmpty());
+      ->check(Sendable());
 }
 
 CLI::Option* AddAlgorithm(CLI::App& app, v1::Algorithm& algorithm) {
@@ -67,6 +71,11 @@ CLI::Option* AddScheme(CLI::App& app, v1::Scheme& scheme, const std::string& des
 CLI::Option* AddDuration(CLI::App& app, const std::string& name, std::chrono::seconds& duration,
                          const std::string& description) {
   return AddParsed(app, name, duration, ParseDuration, description)->type_name("TIME");
+}
+
+Result<std::string> ParseText(const std::string& text) {
+  if (text != ReplaceInvalidUtf8(text)) return Error(Code::kInvalidArgument, "is not UTF-8");
+  return text;
 }
 
 std::string AlgorithmWords() { return Words(crypto::Algorithms()); }

@@ -67,6 +67,9 @@ CLI::Option* AddScheme(CLI::App& app, v1::Scheme& scheme, const std::string& des
 CLI::Option* AddDuration(CLI::App& app, const std::string& name, std::chrono::seconds& duration,
                          const std::string& description);
 
+// Any text that a request can carry: UTF-8.
+Result<std::string> ParseText(const std::string& text);
+
 // Words between bars: "ec-p256|ec-p384".
 std::string AlgorithmWords();
 std::string SchemeWords();

@@ -80,8 +80,8 @@ Outcome CliTest::Twinseal(const std::vector<std::string>& arguments) {
         if (found == environment.end()) return std::nullopt;
         return found->second;
       }};
-  const ExitStatus status =
-      Run(arguments, surroundings, [this](const Config& config) -> Result<std::unique_ptr<Remote>> {
+  const ExitStatus status = cli::Run(
+      arguments, surroundings, [this](const Config& config) -> Result<std::unique_ptr<Remote>> {
         last_config = config;
         return std::unique_ptr<Remote>(std::make_unique<FakeRemote>(appliances));
       });

@@ -12,12 +12,13 @@
 
 #include "agent/cli/program.h"
 #include "common/base/bytes.h"
+#include "common/base/types.h"
 #include "twinseal/v1/keys.pb.h"
 
 namespace twinseal::cli {
 
 // What an appliance was asked, in the order of the calls.
-struct Call {
+struct RecordedCall {
   std::size_t endpoint;
   std::string procedure;
   std::shared_ptr<google::protobuf::Message> request;
@@ -54,7 +55,7 @@ class FakeAppliances {
     return {};
   }
 
-  const std::vector<Call>& calls() const { return calls_; }
+  const std::vector<RecordedCall>& calls() const { return calls_; }
   std::vector<std::string>& endpoints() { return endpoints_; }
   Status Serve(std::size_t endpoint, std::string_view procedure,
                const google::protobuf::Message& request, google::protobuf::Message& response);
@@ -64,7 +65,7 @@ class FakeAppliances {
   std::vector<std::string> endpoints_ = {"https://a.example:9443"};
   std::map<std::string, Handler> handlers_;
   std::map<std::size_t, Error> broken_;
-  std::vector<Call> calls_;
+  std::vector<RecordedCall> calls_;
 };
 
 struct Outcome {

@@ -106,7 +106,7 @@ TEST_F(KeyCommands, WrongUsageIsToldAndNothingIsAsked) {
        "at most 100 years; see "
        "`twinseal key destroy --help`\n"},
       {{"key", "destroy", "release", "--wait", "30d", "--now"},
-       "twinseal: key destroy: --now excludes --wait; see `twinseal key destroy --help`\n"},
+       "twinseal: key destroy: --wait excludes --now; see `twinseal key destroy --help`\n"},
       {{"key", "policy", "set", "release"},
        "twinseal: key policy set: at least one change, as --application NAME, is required; see "
        "`twinseal key policy set "
@@ -352,10 +352,10 @@ TEST_F(KeyCommands, ARefusalSaysWhatWasAskedWhatIsWrongAndWhatToDo) {
 }
 
 TEST_F(KeyCommands, WhatComesFromElsewhereCannotMoveTheCursor) {
-  key.set_name("evil\x1b[2J\n\xff");
-  EXPECT_EQ(Twinseal({"key", "enable", "release"}).out, "Key evil\\x1b[2J\\x0a\\xff is enabled.\n");
+  key.set_name("evil\x1b[2J\n");
+  EXPECT_EQ(Twinseal({"key", "enable", "release"}).out, "Key evil\\x1b[2J\\x0a is enabled.\n");
   EXPECT_THAT(Twinseal({"key", "show", "release"}).out,
-              ::testing::HasSubstr("evil\\x1b[2J\\x0a\\xff\n"));
+              ::testing::HasSubstr("evil\\x1b[2J\\x0a\n"));
 }
 
 }  // namespace

@@ -74,11 +74,12 @@ TEST_F(StatusCommand, ShowsEachApplianceAlsoWhenOneIsDown) {
                             "b.example:9443 refused the connection; is twinseald running there"));
   const Outcome outcome = Twinseal({"status"});
   EXPECT_EQ(outcome.status, ExitStatus::kFailed);
-  EXPECT_EQ(outcome.out, std::string(kReady) +
-                             "\n"
-                             "Appliance: https://b.example:9443\n"
-                             "State:     cannot be asked: b.example:9443 refused the connection; "
-                             "is twinseald running there\n");
+  std::string expected = kReady;
+  expected +=
+      "\nAppliance: https://b.example:9443\n"
+      "State:     cannot be asked: b.example:9443 refused the connection; is twinseald running "
+      "there\n";
+  EXPECT_EQ(outcome.out, expected);
   EXPECT_EQ(outcome.err,
             "twinseal: asking for the status: 1 of 2 appliances cannot sign; see State above\n");
 }
