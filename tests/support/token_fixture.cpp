@@ -32,8 +32,16 @@ void WriteFile(const std::filesystem::path& path, std::string_view text) {
   std::filesystem::rename(fresh, path);
 }
 
+// A test in this process before may have left the module initialized, as a connection does that
+// needs a restart.
+hsm::Module LoadFresh(const hsm::ModuleOptions& options) {
+  hsm::Module module = Check(hsm::Module::Load(options));
+  if (!module.initialized_here()) Check(module.Reinitialize());
+  return module;
+}
+
 void MakeSoftHsmToken(const hsm::ModuleOptions& options) {
-  const hsm::Module module = Check(hsm::Module::Load(options));
+  const hsm::Module module = LoadFresh(options);
   const hsm::TokenInfo blank = Check(hsm::FindBlankToken(module));
   const Secret so_pin(AsBytes(TestToken::kSoPin));
   const hsm::TokenInfo token =
@@ -42,7 +50,7 @@ void MakeSoftHsmToken(const hsm::ModuleOptions& options) {
 }
 
 void MakeNssToken(const hsm::ModuleOptions& options) {
-  const hsm::Module module = Check(hsm::Module::Load(options));
+  const hsm::Module module = LoadFresh(options);
   // Without a PIN its database token counts as blank; its label comes from the init string.
   const hsm::TokenInfo blank = Check(hsm::FindBlankToken(module));
   const hsm::TokenInfo token =
