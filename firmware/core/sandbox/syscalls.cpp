@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <seccomp.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 
 namespace twinseal::core {
 namespace {
@@ -76,9 +77,10 @@ class Filter {
   }
 
   // The call fails as on a system that does not have it, where callers know what to do.
-  Status Fail(int number, const char* name, int error) {
+  template <typename... Comparisons>
+  Status Fail(int number, const char* name, int error, Comparisons... comparisons) {
     return Check(seccomp_rule_add(filter_.get(), SCMP_ACT_ERRNO(static_cast<std::uint32_t>(error)),
-                                  number, 0),
+                                  number, sizeof...(comparisons), comparisons...),
                  name);
   }
 
@@ -132,6 +134,9 @@ Status RestrictSystemCalls() {
 
   // isatty(3), asked of files by stdio.
   TWINSEAL_RETURN_IF_ERROR(filter.Fail(SCMP_SYS(ioctl), "ioctl", ENOTTY));
+  // SoftHSM reports a wrong PIN through syslog(3), which does without when it gets no socket.
+  TWINSEAL_RETURN_IF_ERROR(
+      filter.Fail(SCMP_SYS(socket), "socket", EACCES, SCMP_A0(SCMP_CMP_EQ, AF_UNIX)));
   return filter.Load();
 }
 
