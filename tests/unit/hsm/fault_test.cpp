@@ -15,14 +15,21 @@ class FaultTest : public TokenTest {
   void SetUp() override {
     token_.Interpose();
     options_ = token_.options();
-    options_->recovery.call_limit = std::chrono::milliseconds(200);
-    options_->recovery.wait_limit = std::chrono::milliseconds(50);
     options_->on_event = [this](const std::string& event) { events_.push_back(event); };
     Connect();
     auto key = GenerateMacKey(*session_, {.token = true, .label = "mac"});
     ASSERT_THAT(key, IsOk());
     key->Release();
     ASSERT_THAT(Mac(*session_), IsOk());
+  }
+
+  // For the tests that wait until they are over.
+  void ConnectWithShortLimits() {
+    session_.reset();
+    connection_.reset();
+    options_->recovery.call_limit = std::chrono::milliseconds(200);
+    options_->recovery.wait_limit = std::chrono::milliseconds(50);
+    Connect();
   }
 
   static Result<Bytes> Mac(Session& session) {
@@ -172,6 +179,7 @@ TEST_P(FaultTest, HungCallBlocksNobodyElse) {
 }
 
 TEST_P(FaultTest, HungCallKeepsTheModuleFromBeingInitializedAndThatIsSaid) {
+  ConnectWithShortLimits();
   auto stuck = connection_->NewSession();
   ASSERT_THAT(Mac(*stuck), IsOk());
   token_.Script("C_GenerateRandom hang\nC_Sign error CKR_CRYPTOKI_NOT_INITIALIZED");
@@ -193,6 +201,7 @@ TEST_P(FaultTest, HungCallKeepsTheModuleFromBeingInitializedAndThatIsSaid) {
 }
 
 TEST_P(FaultTest, HungSetUpLetsOthersGo) {
+  ConnectWithShortLimits();
   auto other = connection_->NewSession();
   token_.Script("C_Sign error CKR_SESSION_CLOSED times 1\nC_OpenSession hang");
   EXPECT_THAT(Mac(*session_), Fails(Code::kUnavailable));
