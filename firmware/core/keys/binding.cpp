@@ -44,8 +44,8 @@ Result<Bytes> Bind(hsm::Session& session, const DomainKeys& keys, Blob& blob) {
 }
 
 Status VerifyBinding(hsm::Session& session, const DomainKeys& keys, BytesView blob) {
-  const Status verified = session.Verify(hsm::Mechanism(CKM_SHA256_HMAC), keys.binding_key,
-                                         BoundPart(blob), BindingPart(blob));
+  const Status verified = session.VerifyMac(hsm::Mechanism(CKM_SHA256_HMAC), keys.binding_key,
+                                            BoundPart(blob), BindingPart(blob));
   if (verified.ok() || verified.error().code() != Code::kDataLoss) return verified;
   return Error(Code::kDataLoss, "its binding does not hold", verified.error().origin());
 }
