@@ -126,12 +126,11 @@ Status ReceiveAll(int socket, std::span<std::uint8_t> bytes) {
 // A frame of setup.proto: 4 bytes of length, big-endian, then the message.
 Status SendFrame(int socket, const std::string& message) {
   const auto size = static_cast<std::uint32_t>(message.size());
-  Bytes frame;
-  for (int shift = 24; shift >= 0; shift -= 8)
-    frame.push_back(static_cast<std::uint8_t>(size >> shift));
-  const BytesView body = AsBytes(message);
-  frame.insert(frame.end(), body.begin(), body.end());
-  return SendAll(socket, frame);
+  const std::array<std::uint8_t, 4> header = {
+      static_cast<std::uint8_t>(size >> 24U), static_cast<std::uint8_t>(size >> 16U),
+      static_cast<std::uint8_t>(size >> 8U), static_cast<std::uint8_t>(size)};
+  TWINSEAL_RETURN_IF_ERROR(SendAll(socket, header));
+  return SendAll(socket, AsBytes(message));
 }
 
 Result<Bytes> ReceiveFrame(int socket) {
