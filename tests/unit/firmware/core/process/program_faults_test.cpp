@@ -81,8 +81,9 @@ TEST_F(FaultyProgramTest, LostSessionsAndDevicesComeBack) {
     SCOPED_TRACE(rv);
     token_.Script(std::string("C_UnwrapKey error ") + rv + " times 1\n");
     const auto answer = client_->Call(Sign(1));
-    if (!answer.ok())
+    if (!answer.ok()) {
       EXPECT_EQ(answer.error().code(), Code::kUnavailable) << answer.error().Describe();
+    }
     token_.Script("");
     AwaitSignature();
   }

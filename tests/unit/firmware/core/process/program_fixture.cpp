@@ -65,6 +65,8 @@ void ProgramTest::ExpectSigned(const v1::KeyHeader& key, v1::Scheme scheme,
 test::CoreEnd EndOf(const test::CoreArguments& arguments, std::string* log) {
   test::CoreProgram core(arguments);
   test::CoreClient client(core.TakeSocket());
+  // Should it start after all, it ends all the same.
+  client.CloseSending();
   const test::CoreEnd end = core.Wait();
   if (log != nullptr) *log = core.Log();
   return end;

@@ -75,7 +75,8 @@ TEST_F(StartProgramTest, NamesATokenThatIsNotSetUp) {
 TEST_F(StartProgramTest, NamesWhatATokenLacks) {
   SetTokenUp();
   token_.Interpose();
-  token_.Script("C_GetMechanismList hide CKM_AES_KEY_WRAP_PAD\n");
+  token_.Script(
+      "C_GetMechanismList hide CKM_AES_KEY_WRAP_PAD\nC_GetMechanismList hide CKM_AES_KEY_WRAP\n");
   EXPECT_EQ(StatusOf(Arguments()), CoreExit::kTokenUnfit);
 }
 

@@ -83,7 +83,9 @@ TEST_F(ProtocolProgramTest, AnOverloadIsRefusedAndNobodyIsForgotten) {
       EXPECT_EQ(answer->failure().code(), "resource_exhausted");
       ++refused;
     }
-    if (number == numbers->back()) EXPECT_TRUE(answer->has_sign());
+    if (number == numbers->back()) {
+      EXPECT_TRUE(answer->has_sign());
+    }
   }
   EXPECT_EQ(done + refused, kRequests + 1);
   EXPECT_GT(refused, 0U);

@@ -80,7 +80,9 @@ class UnfitTokenTest : public ApplianceKeysTest {};
 TEST_P(UnfitTokenTest, IsRefusedByTheNameOfWhatItLacksAndLeftAsItWas) {
   token_.Interpose();
   token_.Script(
-      "C_GetMechanismList hide CKM_AES_KEY_WRAP_PAD\nC_GetMechanismList hide CKM_SHA256_HMAC\n");
+      "C_GetMechanismList hide CKM_AES_KEY_WRAP_PAD\n"
+      "C_GetMechanismList hide CKM_AES_KEY_WRAP\n"
+      "C_GetMechanismList hide CKM_SHA256_HMAC\n");
   hsm::Session& session = Connect();
   const Result<Bytes> refused = MakeApplianceKeys(session);
   ASSERT_FALSE(refused.ok());
