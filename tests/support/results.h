@@ -17,7 +17,8 @@ MATCHER(Succeeds, "is ok") {
 }
 
 // It failed with this code, and its message contains `text`.
-MATCHER_P2(FailsWith, code, text, "fails with " + std::string(CodeName(code)) + ": ..." + text) {
+MATCHER_P2(FailsWith, code, text,
+           "fails with " + std::string(CodeName(code)) + ": ..." + std::string(text)) {
   if (arg.ok()) return false;
   *result_listener << arg.error().Describe();
   return arg.error().code() == code && arg.error().message().find(text) != std::string::npos;
