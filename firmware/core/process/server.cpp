@@ -3,7 +3,7 @@
 #include <utility>
 #include <vector>
 
-#include "firmware/core/process/request_jobs.h"
+#include "firmware/core/channel/request_jobs.h"
 #include "firmware/core/scheduler/answers.h"
 
 namespace twinseal::core {

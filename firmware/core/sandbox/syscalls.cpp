@@ -56,6 +56,14 @@ constexpr const char* kAllowedForSanitizers[] = {
 #endif
 // clang-format on
 
+scmp_arg_cmp Equal(unsigned argument, std::uint64_t value) {
+  return {.arg = argument, .op = SCMP_CMP_EQ, .datum_a = value, .datum_b = 0};
+}
+
+scmp_arg_cmp AllBitsSet(unsigned argument, std::uint64_t bits) {
+  return {.arg = argument, .op = SCMP_CMP_MASKED_EQ, .datum_a = bits, .datum_b = bits};
+}
+
 class Filter {
  public:
   explicit Filter(std::uint32_t otherwise) : filter_(seccomp_init(otherwise)) {}
@@ -69,19 +77,17 @@ class Filter {
     return Check(seccomp_rule_add(filter_.get(), SCMP_ACT_ALLOW, number, 0), name);
   }
 
-  template <typename... Comparisons>
-  Status AllowWhere(int number, const char* name, Comparisons... comparisons) {
-    return Check(seccomp_rule_add(filter_.get(), SCMP_ACT_ALLOW, number, sizeof...(comparisons),
-                                  comparisons...),
+  Status AllowWhere(int number, const char* name, scmp_arg_cmp condition) {
+    return Check(seccomp_rule_add_array(filter_.get(), SCMP_ACT_ALLOW, number, 1, &condition),
                  name);
   }
 
   // The call fails as on a system that does not have it, where callers know what to do.
-  template <typename... Comparisons>
-  Status Fail(int number, const char* name, int error, Comparisons... comparisons) {
-    return Check(seccomp_rule_add(filter_.get(), SCMP_ACT_ERRNO(static_cast<std::uint32_t>(error)),
-                                  number, sizeof...(comparisons), comparisons...),
-                 name);
+  Status Fail(int number, const char* name, int error) {
+    return Check(seccomp_rule_add_array(filter_.get(), Errno(error), number, 0, nullptr), name);
+  }
+  Status FailWhere(int number, const char* name, int error, scmp_arg_cmp condition) {
+    return Check(seccomp_rule_add_array(filter_.get(), Errno(error), number, 1, &condition), name);
   }
 
   Status Load() {
@@ -95,6 +101,9 @@ class Filter {
   }
 
  private:
+  static std::uint32_t Errno(int error) {
+    return SCMP_ACT_ERRNO(static_cast<std::uint32_t>(error));
+  }
   static Status Check(int result, const char* what) {
     if (result == 0) return Ok();
     return Error(Code::kInternal, fmt::format("the system call filter cannot be set up ({}): {}",
@@ -114,29 +123,26 @@ Status RestrictSystemCalls() {
   // A thread, never a process: CLONE_VM | CLONE_THREAD are set. clone3's flags are behind a pointer
   // that a filter cannot follow, so it is answered as unknown and glibc falls back to clone.
   constexpr std::uint64_t kThreadFlags = 0x00000100 | 0x00010000;
-  TWINSEAL_RETURN_IF_ERROR(filter.AllowWhere(
-      SCMP_SYS(clone), "clone", SCMP_A0(SCMP_CMP_MASKED_EQ, kThreadFlags, kThreadFlags)));
+  TWINSEAL_RETURN_IF_ERROR(
+      filter.AllowWhere(SCMP_SYS(clone), "clone", AllBitsSet(0, kThreadFlags)));
   TWINSEAL_RETURN_IF_ERROR(filter.Fail(SCMP_SYS(clone3), "clone3", ENOSYS));
 
-  // Harmless parts of calls that can do more.
-  TWINSEAL_RETURN_IF_ERROR(
-      filter.AllowWhere(SCMP_SYS(prctl), "prctl", SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)));
-  TWINSEAL_RETURN_IF_ERROR(
-      filter.AllowWhere(SCMP_SYS(prctl), "prctl", SCMP_A0(SCMP_CMP_EQ, PR_GET_NAME)));
-  // An anonymous mapping gets a name in /proc (glibc 2.38, OpenSSL 3.5).
+  // Harmless parts of calls that can do more. An anonymous mapping gets a name in /proc (glibc
+  // 2.38, OpenSSL 3.5).
   constexpr std::uint64_t kPrSetVma = 0x53564d41;
-  TWINSEAL_RETURN_IF_ERROR(
-      filter.AllowWhere(SCMP_SYS(prctl), "prctl", SCMP_A0(SCMP_CMP_EQ, kPrSetVma)));
+  for (const std::uint64_t option :
+       {std::uint64_t{PR_SET_NAME}, std::uint64_t{PR_GET_NAME}, kPrSetVma}) {
+    TWINSEAL_RETURN_IF_ERROR(filter.AllowWhere(SCMP_SYS(prctl), "prctl", Equal(0, option)));
+  }
 #ifndef TWINSEAL_SANITIZED
-  TWINSEAL_RETURN_IF_ERROR(
-      filter.AllowWhere(SCMP_SYS(prlimit64), "prlimit64", SCMP_A2(SCMP_CMP_EQ, 0)));
+  // Limits are read, not set.
+  TWINSEAL_RETURN_IF_ERROR(filter.AllowWhere(SCMP_SYS(prlimit64), "prlimit64", Equal(2, 0)));
 #endif
 
   // isatty(3), asked of files by stdio.
   TWINSEAL_RETURN_IF_ERROR(filter.Fail(SCMP_SYS(ioctl), "ioctl", ENOTTY));
   // SoftHSM reports a wrong PIN through syslog(3), which does without when it gets no socket.
-  TWINSEAL_RETURN_IF_ERROR(
-      filter.Fail(SCMP_SYS(socket), "socket", EACCES, SCMP_A0(SCMP_CMP_EQ, AF_UNIX)));
+  TWINSEAL_RETURN_IF_ERROR(filter.FailWhere(SCMP_SYS(socket), "socket", EACCES, Equal(0, AF_UNIX)));
   return filter.Load();
 }
 

@@ -1,4 +1,4 @@
-#include "firmware/core/process/request_jobs.h"
+#include "firmware/core/channel/request_jobs.h"
 
 #include <algorithm>
 #include <string_view>
