@@ -37,7 +37,7 @@ void Exchange::Answer(Response response) {
     if (answered_) return;
     answered_ = true;
     response_ = std::move(response);
-    waiter = std::move(waiter_);
+    waiter = std::exchange(waiter_, nullptr);
   }
   if (waiter) Resume(std::move(waiter));
 }
@@ -55,14 +55,13 @@ void Exchange::Park(Waiter waiter) {
 }
 
 void Exchange::Resume(Waiter waiter) {
-  boost::asio::post(worker_->executor(),
-                    [self = shared_from_this(), waiter = std::move(waiter)]() mutable {
-                      {
-                        const MutexLock lock(self->mutex_);
-                        self->work_.reset();
-                      }
-                      std::move(waiter)();
-                    });
+  boost::asio::post(worker_->executor(), [self = shared_from_this(), waiter = std::move(waiter)] {
+    {
+      const MutexLock lock(self->mutex_);
+      self->work_.reset();
+    }
+    waiter();
+  });
 }
 
 Awaitable<Response> Exchange::Wait() {
@@ -73,7 +72,11 @@ Awaitable<Response> Exchange::Wait() {
   }
   if (!answered) {
     co_await boost::asio::async_initiate<const Use, void()>(
-        [this](auto handler) { Park(std::move(handler)); }, kUseAwaitable);
+        [this](auto handler) {
+          auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+          Park([shared] { std::move (*shared)(); });
+        },
+        kUseAwaitable);
   }
   const MutexLock lock(mutex_);
   co_return std::move(*response_);

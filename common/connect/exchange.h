@@ -2,10 +2,10 @@
 // files.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 
-#include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 
 #include "common/base/mutex.h"
@@ -31,7 +31,8 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   Awaitable<Response> Wait();
 
  private:
-  using Waiter = boost::asio::any_completion_handler<void()>;
+  // Not Asio's any_completion_handler: Boost 1.81's moves itself into itself without end.
+  using Waiter = std::function<void()>;
 
   void Park(Waiter waiter);
   void Resume(Waiter waiter);
