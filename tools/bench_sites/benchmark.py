@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -11,7 +12,7 @@ from pathlib import Path
 from .bench import Bench
 from .build import build_benchmark
 from .errors import BenchError
-from .layout import BenchFiles, RELEASE_BUILD
+from .layout import BenchFiles
 from .pins import pin_descriptor
 from .site import Site
 
@@ -26,35 +27,46 @@ def _make_keys(bench: Bench, algorithm: str) -> None:
                   "--max-signatures-per-activation", str(joining))
 
 
-def _with_sessions(site: Site, sessions: int) -> None:
-    site.stop()
-    site.write_config(hsm_sessions=str(sessions))
-    site.start()
+def _twin(site: Site, folder: Path) -> dict[str, str]:
+    """A copy of a stopped site's token and vault, for a core of the benchmark's own: two cores cannot share a token,
+    which remembers the newest state of one vault. The environment in which the copy is the token."""
+    shutil.copytree(site.files.token_folder, folder / "token")
+    shutil.copytree(site.files.vault.parent, folder / "data" / "vault")
+    (folder / "data").chmod(0o700)
+    config = folder / "softhsm2.conf"
+    config.write_text(site.files.module_config.read_text().replace(str(site.files.token_folder),
+                                                                   str(folder / "token")))
+    return {**site.environment(), "SOFTHSM2_CONF": str(config)}
 
 
 def _measure(bench: Bench, site: Site, algorithm: str, sessions: int, arguments: argparse.Namespace) -> list:
     settings = site.token().settings
     operator = bench.client_environment()
-    vault = site.files.folder / f"bench-vault-{algorithm}-{sessions}"
-    vault.mkdir(mode=0o700)
-    report = site.files.folder / "figures.json"
+    folder = site.files.folder / f"twin-{algorithm}-{sessions}"
+    folder.mkdir(mode=0o700)
+    report = folder / "figures.json"
+    site.stop()
+    site.write_config(hsm_sessions=str(sessions))
+    environment = _twin(site, folder)
+    site.start()
     with pin_descriptor(site.files.pin) as pin:
         done = subprocess.run(
-            [RELEASE_BUILD / "bin" / "bench-core", "--core", bench.programs.core, "--data-dir", vault,
+            [bench.programs.folder / "bench-core", "--core", bench.programs.core, "--data-dir", folder / "data",
              "--module", settings["hsm_module"], "--token", settings["hsm_token"], "--pin-fd", str(pin),
              "--sessions", str(sessions), "--host", "127.0.0.1", "--port", str(site.port),
              "--ca", operator["TWINSEAL_CA"], "--certificate", operator["TWINSEAL_CERTIFICATE"],
              "--key", operator["TWINSEAL_KEY"], "--strict-key", f"strict-{algorithm}",
              "--shared-key", f"shared-{algorithm}", "--algorithm", algorithm, "--json", report,
              "--rounds", str(arguments.rounds), "--slice-ms", str(arguments.slice_ms)],
-            env=site.environment(), pass_fds=(pin,), stdin=subprocess.DEVNULL)
+            env=environment, pass_fds=(pin,), stdin=subprocess.DEVNULL)
     if done.returncode != 0:
         raise BenchError(f"Measuring {algorithm} with {sessions} sessions failed. The log: {site.files.log}")
     return json.loads(report.read_text())
 
 
 def core(arguments: argparse.Namespace) -> int:
-    build_benchmark("bench-core")
+    if "TWINSEAL_PROGRAMS" not in os.environ:
+        build_benchmark("bench-core")
     figures = []
     with tempfile.TemporaryDirectory(prefix="twinseal-bench-") as folder:
         bench = Bench(BenchFiles(Path(folder) / "bench"))
@@ -66,7 +78,6 @@ def core(arguments: argparse.Namespace) -> int:
             print(f"{'case':34} {'twinseal':>12} {'baseline':>12} {'unit':12} {'ratio':>7} {'target':>8}",
                   flush=True)
             for sessions in arguments.sessions or SESSIONS:
-                _with_sessions(site, sessions)
                 for algorithm in arguments.algorithm or ALGORITHMS:
                     figures += _measure(bench, site, algorithm, sessions, arguments)
         finally:
