@@ -79,10 +79,12 @@ Result<Ground> LockDown(const Options& options) {
   Ground ground;
   ground.memory_lock = LockMemory();
   TWINSEAL_ASSIGN_OR_RETURN(ground.pin, FindPin(options.pin_fd, credentials_directory));
+  if (options.pin_fd) close(*options.pin_fd);
   if (options.so_pin_fd) {
     // NSS softokn's security officer has an empty PIN.
     auto so_pin = ReadPin(*options.so_pin_fd);
     ground.so_pin = so_pin.ok() ? std::move(so_pin).value() : Secret();
+    close(*options.so_pin_fd);
   }
   TWINSEAL_RETURN_IF_ERROR(RestrictSystemCalls());
   return ground;
@@ -184,14 +186,15 @@ CoreExit Run(const Options& options) {
       return Fail(used.error(), CoreExit::kVaultUnusable);
   }
   const hsm::ConnectionOptions connection = ConnectionOptionsFor(options, *token);
-  GuardedPin pin(Secret(ground->pin.Reveal(SecretAccess())),
-                 RefusedPinFile(state, token->Describe()),
+  // Setting up needs the PIN a second time, for a token that has none yet.
+  Secret new_pin = options.initialize ? Secret(ground->pin.Reveal(SecretAccess())) : Secret();
+  GuardedPin pin(std::move(ground->pin), RefusedPinFile(state, token->Describe()),
                  [](const Error& error) { spdlog::error("{}", error.Describe()); });
   if (!options.initialize) return Serve(options, *ground, connection, pin);
 
   FrameWriter writer(options.channel_fd);
   Initializer initializer({.connection = connection, .so_pin = std::move(ground->so_pin)},
-                          std::move(ground->pin), pin);
+                          std::move(new_pin), pin);
   const Status served = initializer.Serve(options.channel_fd, writer);
   return served.ok() ? CoreExit::kDone : Fail(served.error(), CoreExit::kProtocolError);
 }

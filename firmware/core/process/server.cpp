@@ -3,10 +3,21 @@
 #include <utility>
 #include <vector>
 
+#include <poll.h>
+
 #include "firmware/core/channel/request_jobs.h"
 #include "firmware/core/scheduler/answers.h"
 
 namespace twinseal::core {
+namespace {
+
+// Whether the peer has closed its socket, rather than just the sending half of it.
+bool NobodyListens(int fd) {
+  pollfd peer{.fd = fd, .events = 0, .revents = 0};
+  return poll(&peer, 1, 0) == 1 && (peer.revents & (POLLHUP | POLLERR)) != 0;
+}
+
+}  // namespace
 
 Status Server::Serve() {
   const auto take = [this](std::vector<ReceivedRequest> group) { Take(std::move(group)); };
@@ -17,6 +28,7 @@ Status Server::Serve() {
     if (!more.ok()) ended = more.error();
     if (!more.ok() || !*more) break;
   }
+  if (NobodyListens(fd_)) scheduler_.Discard();
   scheduler_.Finish();
   writer_.Flush();
   return ended;

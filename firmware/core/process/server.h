@@ -16,15 +16,17 @@ class Server {
  public:
   // All outlive the server. `status` is called on the thread that serves.
   Server(int fd, Scheduler& scheduler, FrameWriter& writer, std::function<v1::CoreStatus()> status)
-      : reader_(fd), scheduler_(scheduler), writer_(writer), status_(std::move(status)) {}
+      : fd_(fd), reader_(fd), scheduler_(scheduler), writer_(writer), status_(std::move(status)) {}
 
-  // Returns when the peer has closed its side, and all that was accepted is answered and sent. An
-  // error, after the same wait, when the peer broke the protocol.
+  // Returns when the peer has closed its side, and all that was accepted is answered and sent; when
+  // the peer is gone altogether, only what had begun is finished. An error, after the same wait,
+  // when the peer broke the protocol.
   Status Serve();
 
  private:
   void Take(std::vector<ReceivedRequest> group);
 
+  const int fd_;
   RequestReader reader_;
   Scheduler& scheduler_;
   FrameWriter& writer_;

@@ -77,6 +77,15 @@ void Scheduler::Submit(std::vector<JobPtr> jobs) {
   Send(refused);
 }
 
+void Scheduler::Discard() {
+  std::vector<v1::CoreResponse> answers;
+  {
+    MutexLock lock(mutex_);
+    RefuseWaiting(answers);
+  }
+  Send(answers);
+}
+
 void Scheduler::Finish() {
   MutexLock lock(mutex_);
   while (unanswered_ > 0) settled_.Wait(mutex_);

@@ -69,6 +69,10 @@ class Scheduler {
   // before it returns.
   void Submit(std::vector<JobPtr> jobs);
 
+  // Answers `unavailable` to all that waits: nobody is there to have the answers. What runs goes
+  // on.
+  void Discard();
+
   // Waits until all that was taken in is answered, which is at the latest deadline. Nothing may be
   // submitted then.
   void Finish();

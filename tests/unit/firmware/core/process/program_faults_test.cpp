@@ -1,4 +1,5 @@
 // An HSM that errs, dawdles, hangs and crashes, by the interposer's script.
+#include <chrono>
 #include <csignal>
 
 #include <gmock/gmock.h>
@@ -72,6 +73,19 @@ TEST_F(FaultyProgramTest, TooManyHungCallsEndTheProcessForARestart) {
 TEST_F(FaultyProgramTest, ASlowCallIsWaitedFor) {
   token_.Script("C_Sign delay 300ms times 2\n");
   EXPECT_TRUE(client_->Call(Sign(1)).ok());
+}
+
+TEST_F(FaultyProgramTest, WhenThePeerIsGoneOnlyWhatHasBegunIsFinished) {
+  // All of it would take a minute.
+  token_.Script("C_UnwrapKey delay 100ms\n");
+  std::vector<v1::CoreRequest> requests;
+  for (std::uint64_t number = 0; number < 300; ++number) requests.push_back(Sign(number));
+  ASSERT_TRUE(client_->StartAll(std::move(requests)).ok());
+  ASSERT_TRUE(client_->AwaitAny().ok());
+  const auto closed = std::chrono::steady_clock::now();
+  client_->Close();
+  EXPECT_TRUE(core_->Wait().With(CoreExit::kDone)) << core_->Log();
+  EXPECT_LT(std::chrono::steady_clock::now() - closed, std::chrono::seconds(15));
 }
 
 TEST_F(FaultyProgramTest, LostSessionsAndDevicesComeBack) {

@@ -343,6 +343,19 @@ TEST_F(SchedulerTest, AnExceptionIsAnInternalErrorOfThatRequestOnly) {
   EXPECT_EQ(answers_.Of(2), "ok");
 }
 
+TEST_F(SchedulerTest, DiscardAnswersWhatWaitsAndLetsWhatRunsGoOn) {
+  bench_.Hold(1);
+  Start();
+  Submit(MakeJob(1));
+  bench_.AwaitStart(1);
+  Submit(MakeJob(2));
+  scheduler_->Discard();
+  EXPECT_EQ(answers_.Of(2), "unavailable");
+  bench_.Release();
+  scheduler_->Finish();
+  EXPECT_EQ(answers_.Of(1), "ok");
+}
+
 TEST_F(SchedulerTest, ItsEndAnswersWhatWaits) {
   bench_.Hold(1);
   Start();
