@@ -251,7 +251,8 @@ TEST_F(VaultTest, ATruncatedFileIsRefusedByName) {
   for (int i = 0; i < 200; ++i) Install(VaultBlob());
   vault_.reset();
   const auto size = std::filesystem::file_size(file());
-  for (const auto kept : {size - 4096, size / 2, std::uintmax_t{5000}, std::uintmax_t{100}}) {
+  for (const auto kept :
+       {size - 4096, size / 2, std::uintmax_t{5000}, std::uintmax_t{100}, std::uintmax_t{1}}) {
     std::filesystem::resize_file(file(), kept);
     EXPECT_THAT(Vault::Open(folder()), FailsWith(Code::kDataLoss, file().string())) << kept;
   }
