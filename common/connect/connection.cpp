@@ -68,7 +68,7 @@ enum class Phase {
   kClosing,
 };
 
-class Connection : public std::enable_shared_from_this<Connection> {
+class Connection : public Driven, public std::enable_shared_from_this<Connection> {
  public:
   Connection(std::shared_ptr<ServerState> state, std::shared_ptr<Worker> worker, Socket socket,
              std::shared_ptr<const crypto::ServerTls> tls, crypto::SslPtr ssl,
@@ -80,19 +80,19 @@ class Connection : public std::enable_shared_from_this<Connection> {
         ended_(std::move(ended)) {}
 
   void Start() {
-    worker_->Add(&watched_);
+    worker_->Add(this);
     // The handler's share keeps this alive for as long as Run() runs.
     asio::co_spawn(worker_->executor(), Run(),
                    [self = shared_from_this()](const std::exception_ptr&) {
                      // Nothing in here throws but for lack of memory, and then this connection is
                      // all that ends.
-                     self->worker_->Remove(&self->watched_);
+                     self->worker_->Remove(self.get());
                      self->Abort();
                      self->ended_();
                    });
   }
 
-  void CheckTime(Clock::time_point now) {
+  void CheckTime(Clock::time_point now) override {
     if (now < expires_) return;
     if (phase_ == Phase::kAnswering) {
       exchange_->Answer(
@@ -104,11 +104,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
     }
   }
 
-  void EndIfIdle() {
+  void EndIfIdle() override {
     if (phase_ == Phase::kOpening || phase_ == Phase::kIdle) Abort();
   }
 
-  void Abort() {
+  void Abort() override {
     error_code ignored;
     stream_.next_layer().close(ignored);
     if (exchange_ != nullptr) {
@@ -117,20 +117,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   }
 
  private:
-  // What the worker sees of this. Not a base class: GCC 12 lays out the frames of a polymorphic
-  // class's coroutines with room for a virtual table's pointer, and resumes them as if there were
-  // none.
-  class Watched : public Driven {
-   public:
-    explicit Watched(Connection& connection) : connection_(connection) {}
-    void CheckTime(Clock::time_point now) override { connection_.CheckTime(now); }
-    void EndIfIdle() override { connection_.EndIfIdle(); }
-    void Abort() override { connection_.Abort(); }
-
-   private:
-    Connection& connection_;
-  };
-
   Socket& socket() { return stream_.next_layer(); }
   const ServerLimits& limits() const { return state_->options.limits; }
 
@@ -437,7 +423,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   const std::shared_ptr<const crypto::ServerTls> tls_;  // Outlives the stream.
   asio::ssl::stream<Socket> stream_;
   const std::function<void()> ended_;
-  Watched watched_{*this};
 
   Phase phase_ = Phase::kOpening;
   Clock::time_point expires_;

@@ -1,0 +1,74 @@
+#include "tests/unit/common/connect/certificates.h"
+
+namespace twinseal::connect {
+namespace {
+
+using crypto::CertificateBlueprint;
+using crypto::SoftwareKey;
+
+crypto::UnixTime Now() {
+  return std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
+}
+
+CertificateBlueprint Blueprint(const std::string& name, const SoftwareKey& key, TestCa::Days days) {
+  const TestCa::Days before = std::max(TestCa::Days(1), TestCa::Days(1) - days);
+  return {.subject = {{"CN", name}},
+          .subject_key = key.public_key(),
+          .issuer = std::nullopt,
+          .scheme = v1::ECDSA_SHA256,
+          .not_before = Now() - before,
+          .not_after = Now() + days,
+          .serial = {},
+          .is_ca = false,
+          .path_length = std::nullopt,
+          .usage = {.digital_signature = true},
+          .tls_server = false,
+          .tls_client = false,
+          .uris = {},
+          .dns_names = {},
+          .ip_addresses = {}};
+}
+
+crypto::DigestSigner SignWith(const SoftwareKey& key) {
+  return [key](v1::Scheme scheme, BytesView digest) { return key.Sign(scheme, digest); };
+}
+
+crypto::Certificate SelfSigned(const std::string& name, const SoftwareKey& key) {
+  CertificateBlueprint blueprint = Blueprint(name, key, TestCa::Days(30));
+  blueprint.is_ca = true;
+  blueprint.path_length = 0;
+  blueprint.usage = {.digital_signature = false, .certificate_sign = true, .crl_sign = true};
+  return *IssueCertificate(blueprint, SignWith(key));
+}
+
+}  // namespace
+
+TestCa::TestCa(const std::string& name)
+    : key_(*SoftwareKey::Generate()), certificate_(SelfSigned(name, key_)) {}
+
+Identity TestCa::Issue(CertificateBlueprint blueprint, const SoftwareKey& key) const {
+  blueprint.issuer = certificate_;
+  return {key, *IssueCertificate(blueprint, SignWith(key_))};
+}
+
+Identity TestCa::Server(Days days) const {
+  const SoftwareKey key = *SoftwareKey::Generate();
+  CertificateBlueprint blueprint = Blueprint("appliance", key, days);
+  blueprint.tls_server = true;
+  blueprint.ip_addresses = {"127.0.0.1"};
+  return Issue(std::move(blueprint), key);
+}
+
+Identity TestCa::Client(const std::string& name, Days days) const {
+  const SoftwareKey key = *SoftwareKey::Generate();
+  CertificateBlueprint blueprint = Blueprint(name, key, days);
+  blueprint.tls_client = true;
+  blueprint.uris = {"twinseal:operator/" + name};
+  return Issue(std::move(blueprint), key);
+}
+
+std::shared_ptr<const crypto::ServerTls> TestCa::ServerTls(const Identity& server) const {
+  return *crypto::ServerTls::Make({server.certificate}, server.key, certificate_);
+}
+
+}  // namespace twinseal::connect

@@ -1,0 +1,44 @@
+// A CA and what it issues, made for one test.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/secret.h"
+#include "common/crypto/issue.h"
+#include "common/crypto/software_key.h"
+#include "common/crypto/tls.h"
+#include "common/crypto/x509.h"
+
+namespace twinseal::connect {
+
+struct Identity {
+  crypto::SoftwareKey key;
+  crypto::Certificate certificate;
+
+  std::string CertificatePem() const { return certificate.Pem(); }
+  Secret KeyPem() const { return *key.Pem(); }
+};
+
+class TestCa {
+ public:
+  using Days = std::chrono::days;
+
+  explicit TestCa(const std::string& name = "Test CA");
+
+  const crypto::Certificate& certificate() const { return certificate_; }
+  // For 127.0.0.1, valid from yesterday until `days` from now.
+  Identity Server(Days days = Days(7)) const;
+  // With the URI name twinseal:operator/NAME.
+  Identity Client(const std::string& name, Days days = Days(7)) const;
+  std::shared_ptr<const crypto::ServerTls> ServerTls(const Identity& server) const;
+
+ private:
+  Identity Issue(crypto::CertificateBlueprint blueprint, const crypto::SoftwareKey& key) const;
+
+  crypto::SoftwareKey key_;
+  crypto::Certificate certificate_;
+};
+
+}  // namespace twinseal::connect
