@@ -113,13 +113,13 @@ void PrintReport(std::ostream& out, const std::string& site, const audit::Report
     return;
   }
   if (report.ok()) {
-    out << fmt::format("Site {}: {} intact; {} sign the first {} of them.\n", Printable(site),
-                       Count(report.records, "record"),
-                       Count(report.verified_checkpoints, "checkpoint"), report.covered);
+    out << fmt::format("Site {}: {}, none changed, removed or reordered.\n", Printable(site),
+                       Count(report.records, "record"));
+    out << fmt::format("Signed: the first {}, by {}.\n", report.covered,
+                       Count(report.verified_checkpoints, "checkpoint"));
     if (report.covered < report.records) {
-      out << fmt::format(
-          "The last {} wait for the next checkpoint: until then nothing proves them.\n",
-          Count(report.records - report.covered, "record"));
+      out << fmt::format("Not signed yet: the last {}; the next checkpoint covers them.\n",
+                         report.records - report.covered);
     }
     out << fmt::format("Checkpoint key (SHA-256): {}{}\n", fingerprint,
                        own_key ? ""

@@ -152,8 +152,9 @@ TEST_F(Audit, VerifiesALogThatNobodyTouched) {
   const Outcome outcome = Twinseal({"audit", "verify"});
   EXPECT_EQ(outcome.status, ExitStatus::kDone) << outcome.err;
   EXPECT_EQ(outcome.out,
-            "Site a: 2500 records intact; 2 checkpoints sign the first 2450 of them.\n"
-            "The last 50 records wait for the next checkpoint: until then nothing proves them.\n"
+            "Site a: 2500 records, none changed, removed or reordered.\n"
+            "Signed: the first 2450, by 2 checkpoints.\n"
+            "Not signed yet: the last 50; the next checkpoint covers them.\n"
             "Checkpoint key (SHA-256): " +
                 signer.public_key().Fingerprint() +
                 "\nThe appliance named that key itself; give --checkpoint-key FILE to trust your "
