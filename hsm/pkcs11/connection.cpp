@@ -30,9 +30,7 @@ Connection::Impl::Impl(ConnectionOptions options, PinSource& pin)
     : options_(std::move(options)), login_(pin), recovery_(options_.recovery) {}
 
 Connection::Impl::~Impl() {
-  // With a call still under way in the module, unloading its code would be worse than leaving it
-  // where it is.
-  if (needs_restart()) (void)module_.release();
+  if (needs_restart() && module_ != nullptr) module_->Abandon();
 }
 
 void Connection::Impl::Add(std::shared_ptr<SessionState> state) {

@@ -52,6 +52,10 @@ class Module {
   // may be under way.
   Status Reinitialize();
 
+  // Leaves the module initialized when this object dies: a call that does not return is still under
+  // way in it.
+  void Abandon() { initialized_ = false; }
+
  private:
   struct Unload {
     void operator()(void* library) const noexcept;
