@@ -41,6 +41,8 @@ constexpr int kHeaderTooLarge = 431;
 // How long a client that was refused may go on sending before it is cut off. Closing at once would
 // make its system throw the answer away unread (RFC 9112 §9.6).
 constexpr std::chrono::milliseconds kLinger{2'000};
+// And how much: what is on its way in a fast network, and not a body of a hundred megabytes.
+constexpr std::size_t kMaxLingerBytes = std::size_t{8} << 20U;
 // A refused body up to this size is read and dropped, so that the connection can go on; a new one
 // costs more.
 constexpr std::uint64_t kMaxDroppedBody = std::uint64_t{64} << 10U;
@@ -411,10 +413,11 @@ class Connection : public Driven, public std::enable_shared_from_this<Connection
     Enter(Phase::kClosing, kLinger);
     error_code error;
     socket().shutdown(Socket::shutdown_send, error);
-    std::array<std::uint8_t, 4096> dropped{};
-    while (!error) {
-      co_await socket().async_receive(asio::buffer(dropped),
-                                      asio::redirect_error(kUseAwaitable, error));
+    std::array<std::uint8_t, kReadBytes> dropped{};
+    std::size_t total = 0;
+    while (!error && total < kMaxLingerBytes) {
+      total += co_await socket().async_receive(asio::buffer(dropped),
+                                               asio::redirect_error(kUseAwaitable, error));
     }
   }
 

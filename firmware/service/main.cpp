@@ -39,6 +39,8 @@ sigset_t BlockSignals() {
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  // A file-size limit is met as a full disk is: by the error of the write.
+  std::signal(SIGXFSZ, SIG_IGN);
   return signals;
 }
 

@@ -8,6 +8,7 @@ import sqlite3
 import unittest
 from contextlib import closing
 
+from bench_sites.errors import BenchError
 from support.api import ApiError
 from support.appliance import ApplianceTest
 
@@ -66,8 +67,10 @@ class Tampering(ApplianceTest):
         shutil.copy(self.saved, self.site.files.audit)
         for left in ("-wal", "-shm"):
             self.site.files.audit.with_name(self.site.files.audit.name + left).unlink(missing_ok=True)
+        self.site.start()
 
     def change(self, *statements: tuple) -> None:
+        """By other hands, while the appliance runs."""
         with closing(sqlite3.connect(self.site.files.audit)) as log, log:
             for (trigger,) in log.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
                 log.execute(f"DROP TRIGGER {trigger}")
@@ -76,7 +79,6 @@ class Tampering(ApplianceTest):
 
     def found(self) -> str:
         """What `twinseal audit verify` says; it must not be content."""
-        self.site.start()
         return self.twinseal("audit", "verify", status=1)
 
     def record(self, sequence: int) -> tuple[bytes, bytes]:
@@ -84,7 +86,6 @@ class Tampering(ApplianceTest):
             return log.execute("SELECT record, leaf_hash FROM records WHERE sequence = ?", (sequence,)).fetchone()
 
     def test_untouched(self):
-        self.site.start()
         self.twinseal("audit", "verify")
 
     def test_a_changed_record(self):
@@ -111,13 +112,17 @@ class Tampering(ApplianceTest):
         self.found()
 
     def test_the_newest_records_cut_off(self):
-        """The appliance itself notices: its newest checkpoint covers more than there is."""
         self.change(("DELETE FROM records WHERE sequence >= 20",))
-        self.site.files.log.unlink()
-        try:
-            self.found()
-        except Exception:
-            self.assertIn("audit", self.site.files.log.read_text())
+        self.assertRegex(self.found(), r"\b20\b|fewer|missing|cut")
+
+    def test_no_start_on_a_changed_log(self):
+        """What was changed since the newest checkpoint but one is named before anything is served."""
+        record, _ = self.record(10)
+        self.site.stop()
+        self.change(("UPDATE records SET record = ? WHERE sequence = 10", record.replace(b"busy", b"idle")))
+        with self.assertRaises(BenchError):
+            self.site.start()
+        self.assertIn("record 10 is not what it was", self.site.files.log.read_text())
 
 
 if __name__ == "__main__":

@@ -25,7 +25,8 @@ CK_RV Interposer::Configure() {
   if (script_path != script_path_) {
     script_path_ = std::move(script_path);
     stamp_ = {};
-    script_ = std::make_shared<Script>();  // The counters of another script are no concern of this one.
+    script_ =
+        std::make_shared<Script>();  // The counters of another script are no concern of this one.
   }
   std::string path = Environment("TWINSEAL_INTERPOSER_MODULE");
   if (path == module_path_ && real_ != nullptr) return CKR_OK;
