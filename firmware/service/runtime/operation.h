@@ -68,6 +68,8 @@ class Operation {
                                std::move(operation.record_), error,
                                [self = std::move(self)](const Status& recorded) {
                                  Respond respond = std::move(self->respond_);
+                                 // Before the answer: who has it may send the next request at once.
+                                 self->ticket_.reset();
                                  if (!recorded.ok()) {
                                    respond(recorded.error());
                                  } else {
