@@ -28,13 +28,14 @@ class Steps:
     @contextmanager
     def step(self, title: str) -> Iterator[list[str]]:
         """Lines put into the list are printed below the step."""
-        print(f"  {title} ...", end="", flush=True)
+        if sys.stdout.isatty():
+            print(f"  {title} ...", end="", flush=True)
         started = time.monotonic()
         lines: list[str] = []
         try:
             yield lines
         except BaseException:
-            print(" failed")
+            print(" failed" if sys.stdout.isatty() else f"  {title} failed")
             raise
         self.done_line(title, time.monotonic() - started)
         for line in lines:
@@ -42,7 +43,8 @@ class Steps:
 
     @staticmethod
     def done_line(title: str, seconds: float) -> None:
-        print(f"\r  {title + ' ':.<62} {seconds:6.1f} s", flush=True)
+        begin = "\r" if sys.stdout.isatty() else ""
+        print(f"{begin}  {title + ' ':.<62} {seconds:6.1f} s", flush=True)
 
     def total(self) -> float:
         return time.monotonic() - self._started
