@@ -88,6 +88,38 @@ TEST_F(FaultyProgramTest, WhenThePeerIsGoneOnlyWhatHasBegunIsFinished) {
   EXPECT_LT(std::chrono::steady_clock::now() - closed, std::chrono::seconds(15));
 }
 
+TEST_F(FaultyProgramTest, AnOverloadIsRefusedAndNobodyIsForgotten) {
+  constexpr std::uint32_t kTenMinutes = 600'000;
+  key_ = MakeKey(v1::EC_P256, 1024);
+  token_.Script("C_UnwrapKey hang\n");
+  std::vector<v1::CoreRequest> requests;
+  // Of which 2,048 may wait, and one is being done.
+  for (std::uint64_t number = 0; number < 2100; ++number)
+    requests.push_back(Sign(number, kTenMinutes));
+  const auto greedy = client_->StartAll(std::move(requests));
+  ASSERT_TRUE(greedy.ok());
+  v1::CoreRequest other = Sign(0, kTenMinutes);
+  other.mutable_sign()->set_caller("application/modest");
+  const auto modest = client_->Start(std::move(other));
+  ASSERT_TRUE(modest.ok());
+  EXPECT_EQ(client_->Await(greedy->back())->failure().code(), "resource_exhausted");
+  token_.Script("");
+  EXPECT_TRUE(client_->Await(*modest)->has_sign());
+  std::size_t done = 0;
+  for (const std::uint64_t number : *greedy) {
+    if (number == greedy->back()) continue;
+    const auto answer = client_->Await(number);
+    ASSERT_TRUE(answer.ok());
+    if (answer->has_sign()) {
+      ++done;
+    } else {
+      EXPECT_EQ(answer->failure().code(), "resource_exhausted");
+    }
+  }
+  EXPECT_GE(done, 2048U);
+  EXPECT_LE(done, 2049U);
+}
+
 TEST_F(FaultyProgramTest, LostSessionsAndDevicesComeBack) {
   for (const char* rv :
        {"CKR_SESSION_HANDLE_INVALID", "CKR_DEVICE_ERROR", "CKR_DEVICE_REMOVED",

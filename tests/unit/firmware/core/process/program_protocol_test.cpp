@@ -60,36 +60,5 @@ TEST_F(ProtocolProgramTest, RefusesRequestsThatMakeNoSenseAndGoesOn) {
   EXPECT_TRUE(client_->GetStatus().ok());
 }
 
-TEST_F(ProtocolProgramTest, AnOverloadIsRefusedAndNobodyIsForgotten) {
-  const v1::KeyHeader key = MakeKey(v1::EC_P256, 1024);
-  std::vector<v1::CoreRequest> requests;
-  constexpr std::size_t kRequests = 3000;  // More than one caller may have waiting.
-  for (std::uint64_t i = 0; i < kRequests; ++i) {
-    requests.push_back(
-        test::SignRequestFor(key, v1::ECDSA_SHA256, {Digest(i)}, "application/greedy"));
-  }
-  requests.push_back(
-      test::SignRequestFor(key, v1::ECDSA_SHA256, {Digest(0)}, "application/modest"));
-  const auto numbers = client_->StartAll(std::move(requests));
-  ASSERT_TRUE(numbers.ok());
-  std::size_t done = 0;
-  std::size_t refused = 0;
-  for (const std::uint64_t number : *numbers) {
-    const auto answer = client_->Await(number);
-    ASSERT_TRUE(answer.ok());
-    if (answer->has_sign()) {
-      ++done;
-    } else {
-      EXPECT_EQ(answer->failure().code(), "resource_exhausted");
-      ++refused;
-    }
-    if (number == numbers->back()) {
-      EXPECT_TRUE(answer->has_sign());
-    }
-  }
-  EXPECT_EQ(done + refused, kRequests + 1);
-  EXPECT_GT(refused, 0U);
-}
-
 }  // namespace
 }  // namespace twinseal::core
