@@ -361,11 +361,15 @@ class Connection : public Driven, public std::enable_shared_from_this<Connection
     expires_ = deadline_;
     exchange_ = std::make_shared<Exchange>(worker_);
     state_->requests_in_flight.fetch_add(1, std::memory_order_relaxed);
-    try {
-      call(exchange_->MakeResponder());
-    } catch (const std::exception& e) {
-      exchange_->Answer(ErrorResponse(
-          Error(Code::kInternal, "the appliance failed to handle the request", e.what())));
+    {
+      // Held until the handler has returned, or its share's end would answer before the catch does.
+      const Responder responder = exchange_->MakeResponder();
+      try {
+        call(responder);
+      } catch (const std::exception& e) {
+        exchange_->Answer(ErrorResponse(
+            Error(Code::kInternal, "the appliance failed to handle the request", e.what())));
+      }
     }
     Response response = co_await exchange_->Wait();
     state_->requests_in_flight.fetch_sub(1, std::memory_order_relaxed);
@@ -389,10 +393,10 @@ class Connection : public Driven, public std::enable_shared_from_this<Connection
                    response.body.size(), extra_header, close ? "Connection: close\r\n" : "");
     out_ += response.body;
     Enter(Phase::kSending, limits().write_timeout);
+    state_->requests_answered.fetch_add(1, std::memory_order_relaxed);
     error_code error;
     co_await asio::async_write(stream_, asio::buffer(out_),
                                asio::redirect_error(kUseAwaitable, error));
-    state_->requests_answered.fetch_add(1, std::memory_order_relaxed);
     co_return !error && !close;
   }
 

@@ -30,12 +30,14 @@ Told Unreachable(long system_error) {
           "cannot be reached; is the appliance running, and is the network up?"};
 }
 
-Told ServerNotTrusted(long verify_result) {
+Told ServerNotTrusted(long verify_result, std::string_view words) {
+  // OpenSSL is done with the certificate then; names are libcurl's to compare.
+  if (words.find("subject name") != std::string_view::npos) {
+    return {Code::kUnauthenticated,
+            "has a certificate for another name; call the appliance by a name that its certificate "
+            "has"};
+  }
   switch (verify_result) {
-    case X509_V_OK:
-      return {Code::kUnauthenticated,
-              "has a certificate for another name; call the appliance by a name that its "
-              "certificate has"};
     case X509_V_ERR_CERT_HAS_EXPIRED:
       return {Code::kUnauthenticated,
               "has a certificate that has expired; is this machine's clock right, and does the "
@@ -108,7 +110,7 @@ Told Tell(const TransferFailure& failure) {
           Code::kUnavailable,
           "did not take the connection in time; is the appliance running, and is the network up?"};
     case CURLE_PEER_FAILED_VERIFICATION:
-      return ServerNotTrusted(failure.verify_result);
+      return ServerNotTrusted(failure.verify_result, failure.words);
     case CURLE_SSL_CERTPROBLEM:
       return {Code::kUnauthenticated,
               "cannot be called with this client certificate and key; do they belong together?"};

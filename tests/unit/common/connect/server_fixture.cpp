@@ -77,6 +77,8 @@ ClientOptions ServerTest::CurlOptions() {
   options.ca_pem = ca_.certificate().Pem();
   options.certificate_pem = operator_.CertificatePem();
   options.key_pem = operator_.KeyPem();
+  // Handshakes of many clients at once may take long on a machine that is busy.
+  options.connect_timeout = std::chrono::seconds(30);
   return options;
 }
 

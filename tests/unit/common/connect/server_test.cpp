@@ -140,6 +140,7 @@ TEST_F(ServerTest, RefusesACertificateOfAnotherCa) {
   client.Send(GetText(kHealth));
   EXPECT_EQ(client.ReadAnswer().status, 0);
   EXPECT_THAT(client.LastError(), HasSubstr("alert unknown ca"));
+  server_->Stop(std::chrono::seconds(5));
   EXPECT_EQ(server_->counts().handshakes_failed, 1U);
 }
 
@@ -296,7 +297,8 @@ TEST_F(ServerTest, ServesManyClientsAtOnce) {
         v1::Key key;
         request.set_name("k" + std::to_string(i) + "-" + std::to_string(j));
         const Status status = client->Call(kEcho, request, key);
-        if (status.ok() && key.name() == request.name()) ++right;
+        EXPECT_TRUE(status.ok()) << status.error().Describe();
+        if (key.name() == request.name()) ++right;
       }
     });
   }
