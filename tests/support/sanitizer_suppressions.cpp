@@ -1,5 +1,5 @@
-// What the sanitizers report of other people's code, each with its reason. Compiled into the test programs that load
-// PKCS#11 modules; without a sanitizer nothing calls these functions.
+// What the sanitizers report of other people's code, each with its reason. Compiled into the test
+// programs that load PKCS#11 modules; without a sanitizer nothing calls these functions.
 
 extern "C" {
 
@@ -8,8 +8,8 @@ const char* __tsan_default_suppressions();
 
 const char* __lsan_default_suppressions() {
   return
-      // Beside an open connection TokenKey leaves libp11's slots behind: releasing them would close the connection's
-      // sessions (hsm/openssl/token_key.cpp).
+      // Beside an open connection TokenKey leaves libp11's slots behind: releasing them would close
+      // the connection's sessions (hsm/openssl/token_key.cpp).
       "leak:libp11.so\n"
       // Softokn and NSPR keep per-process tables that they never free.
       "leak:libsoftokn3.so\n"
@@ -20,7 +20,8 @@ const char* __lsan_default_suppressions() {
 
 const char* __tsan_default_suppressions() {
   return
-      // Not built with the sanitizer, so it does not see their atomics and the locks that they build from them.
+      // Not built with the sanitizer, so it does not see their atomics and the locks that they
+      // build from them.
       "called_from_lib:libsofthsm2.so\n"
       "called_from_lib:libsoftokn3.so\n"
       "called_from_lib:libfreeblpriv3.so\n"

@@ -101,7 +101,7 @@ class Tampering(ApplianceTest):
         first, second = self.record(12), self.record(13)
         self.change(("UPDATE records SET record = ?, leaf_hash = ? WHERE sequence = 12", *second),
                     ("UPDATE records SET record = ?, leaf_hash = ? WHERE sequence = 13", *first))
-        self.assertRegex(self.found(), r"\b12\b.*(order|place)|(order|place).*\b12\b")
+        self.assertRegex(self.found(), r"\b1[23] was reordered")
 
     def test_a_record_changed_with_its_hash(self):
 

@@ -58,8 +58,8 @@ class ApplianceTest(Folder):
 
     def twinseal(self, *arguments: str | Path, identity: Identity | None = None, status: int = 0,
                  stdin: bytes | None = None) -> str:
-        """Runs the command line; fails the test unless it ends with `status`. Gives its output: that on stderr when
-        it is to be refused."""
+        """Runs the command line; fails the test unless it ends with `status`. Gives its output, with that on stderr
+        when it is to be refused."""
         environment = {**os.environ, **self.bench.client_environment()}
         if identity:
             environment.update(TWINSEAL_CERTIFICATE=str(identity.certificate), TWINSEAL_KEY=str(identity.key))
@@ -67,7 +67,7 @@ class ApplianceTest(Folder):
                               capture_output=True)
         self.assertEqual(done.returncode, status,
                          f"twinseal {' '.join(map(str, arguments))}\n{done.stdout.decode()}{done.stderr.decode()}")
-        return (done.stderr if status else done.stdout).decode()
+        return (done.stdout + done.stderr if status else done.stdout).decode()
 
     def issue(self, role: str, name: str, days: int = 0) -> Identity:
         """A client certificate of the operator CA's, for a key that is made here."""
