@@ -7,12 +7,18 @@
 #include "firmware/service/runtime/data_folder.h"
 
 namespace twinseal::service {
+namespace {
+
+// For a killed process to be gone, also on a busy machine.
+constexpr std::chrono::seconds kLockWait{5};
+
+}  // namespace
 
 Result<Files> Files::Open(const std::filesystem::path& data_dir) {
   Files files;
   files.folder = data_dir;
   TWINSEAL_RETURN_IF_ERROR(UseOwnFolder(data_dir));
-  TWINSEAL_ASSIGN_OR_RETURN(files.lock, LockFolder(data_dir));
+  TWINSEAL_ASSIGN_OR_RETURN(files.lock, LockFolder(data_dir, kLockWait));
   TWINSEAL_RETURN_IF_ERROR(UseOwnFolder(data_dir / "ledger"));
   TWINSEAL_RETURN_IF_ERROR(UseOwnFolder(data_dir / "audit"));
   TWINSEAL_ASSIGN_OR_RETURN(files.ledger,

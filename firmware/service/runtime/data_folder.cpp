@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <thread>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -10,6 +11,11 @@
 #include <unistd.h>
 
 namespace twinseal::service {
+namespace {
+
+constexpr std::chrono::milliseconds kLockPoll{20};
+
+}  // namespace
 
 Status UseOwnFolder(const std::filesystem::path& folder) {
   if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
@@ -38,16 +44,22 @@ Status UseOwnFolder(const std::filesystem::path& folder) {
   return Ok();
 }
 
-Result<UniqueFd> LockFolder(const std::filesystem::path& folder) {
+Result<UniqueFd> LockFolder(const std::filesystem::path& folder, std::chrono::milliseconds wait) {
   const std::filesystem::path path = folder / "lock";
   UniqueFd lock(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!lock.valid()) {
     return Error(Code::kFailedPrecondition,
                  fmt::format("opening {}: {}", path.string(), strerror(errno)));
   }
-  if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-    return Error(Code::kFailedPrecondition,
-                 fmt::format("another twinseald runs on {}; stop that one first", folder.string()));
+  const auto until = std::chrono::steady_clock::now() + wait;
+  while (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (std::chrono::steady_clock::now() >= until) {
+      return Error(
+          Code::kFailedPrecondition,
+          fmt::format("another twinseald runs on {}; stop that one first", folder.string()));
+    }
+    // flock(2) itself has no time limit.
+    std::this_thread::sleep_for(kLockPoll);
   }
   return lock;
 }

@@ -1,7 +1,9 @@
 // The appliance's folder: ours alone, and used by one twinseald at a time.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
+#include <string_view>
 
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
@@ -12,8 +14,9 @@ namespace twinseal::service {
 // belongs to another user or is open to others; failed_precondition when it is no folder.
 Status UseOwnFolder(const std::filesystem::path& folder);
 
-// Held until it is closed. failed_precondition when another process holds it.
-Result<UniqueFd> LockFolder(const std::filesystem::path& folder);
+// Held until it is closed. One that was killed lets go a little later than it is gone from sight,
+// so the lock is waited for; failed_precondition when another process holds it for longer.
+Result<UniqueFd> LockFolder(const std::filesystem::path& folder, std::chrono::milliseconds wait);
 
 // Replaces the file in one step: readers see the old text or the new one.
 Status WriteFileAtomically(const std::filesystem::path& path, std::string_view text);

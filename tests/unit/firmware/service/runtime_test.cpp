@@ -98,13 +98,13 @@ TEST(DataFolderTest, RefusesByNameWhatOthersCanReach) {
 TEST(DataFolderTest, IsUsedByOneAtATime) {
   const TemporaryFolder folder;
   {
-    const Result<UniqueFd> first = LockFolder(folder.path());
+    const Result<UniqueFd> first = LockFolder(folder.path(), std::chrono::milliseconds(0));
     ASSERT_TRUE(first.ok());
-    const Result<UniqueFd> second = LockFolder(folder.path());
+    const Result<UniqueFd> second = LockFolder(folder.path(), std::chrono::milliseconds(0));
     ASSERT_FALSE(second.ok());
     EXPECT_THAT(second.error().message(), HasSubstr("another twinseald"));
   }
-  EXPECT_TRUE(LockFolder(folder.path()).ok());
+  EXPECT_TRUE(LockFolder(folder.path(), std::chrono::milliseconds(0)).ok());
 }
 
 class OptionsTest : public ::testing::Test {
