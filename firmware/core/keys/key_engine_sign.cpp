@@ -149,18 +149,21 @@ Result<std::vector<Bytes>> KeyEngine::Impl::SignOnToken(Workbench& bench, const 
                                                         const crypto::PublicKey& public_key,
                                                         std::span<const SignTask> tasks) {
   const KeyHeader& header = record.header;
-  TWINSEAL_ASSIGN_OR_RETURN(const hsm::Object key,
-                            FindTokenKey(bench.session(), header.id, header.version));
+  TWINSEAL_ASSIGN_OR_RETURN(const std::vector<hsm::Object> candidates,
+                            FindTokenKeys(bench.session(), header.id, header.version));
   std::vector<Bytes> made;
-  made.reserve(tasks.size());
-  for (const SignTask& task : tasks) {
-    TWINSEAL_ASSIGN_OR_RETURN(Bytes signature,
-                              SignDigest(bench.session(), *task.scheme, key, task.digest));
-    made.push_back(std::move(signature));
+  Status verified;
+  for (const hsm::Object key : candidates) {
+    made.clear();
+    for (const SignTask& task : tasks) {
+      TWINSEAL_ASSIGN_OR_RETURN(Bytes signature,
+                                SignDigest(bench.session(), *task.scheme, key, task.digest));
+      made.push_back(std::move(signature));
+    }
+    verified = VerifySignatures(public_key, tasks, made);
+    if (verified.ok()) break;
   }
-  if (const Status verified = VerifySignatures(public_key, tasks, made); !verified.ok()) {
-    return Refuse(header.id, header.version, verified.error());
-  }
+  if (!verified.ok()) return Refuse(header.id, header.version, verified.error());
   const auto marks = vault.FindMarks(header.id);
   if (!marks.has_value() || marks->destroyed || marks->version != header.version ||
       marks->revision != header.revision) {

@@ -62,12 +62,8 @@ Result<Blob> KeyMaker::MakeOnToken(const KeyHeader& header) const {
   const hsm::KeyKind kind = KindOf(header.algorithm);
   TWINSEAL_RETURN_IF_ERROR(capabilities_.CheckToken(kind));
   const std::string label = TokenObjectLabel(header.id);
-  const Bytes object_id = TokenObjectId(header.id, header.version);
-  // Another attempt at the same version may have left one; a second would make both unusable.
-  if (FindTokenKey(session_, header.id, header.version).ok()) {
-    return Error(Code::kAlreadyExists,
-                 "the token has " + Describe(header.id, header.version) + " already");
-  }
+  TWINSEAL_ASSIGN_OR_RETURN(const Bytes object_id,
+                            NewTokenObjectId(session_, header.id, header.version));
   TWINSEAL_ASSIGN_OR_RETURN(
       hsm::KeyPair pair,
       hsm::GenerateSigningPair(session_, kind, {.token = true, .label = label, .id = object_id}));
