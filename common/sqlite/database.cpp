@@ -20,6 +20,8 @@ namespace {
 // Only our own connections contend, and each holds its locks for a commit at most; this is far
 // beyond any of them.
 constexpr int kBusyTimeoutMs = 10'000;
+// "Database File Format" §1.3.
+constexpr std::uintmax_t kHeaderBytes = 100;
 // What the write-ahead log is cut to after it was larger, in bytes.
 constexpr int kWalKeptBytes = 16 * 1024 * 1024;
 
@@ -91,6 +93,10 @@ Status Prepare(SQLite::Database& database, const std::filesystem::path& path,
                  fmt::format("{} is not opened: {} {}; put back a copy of it, or move it away",
                              options.what, path.string(), why));
   };
+  // SQLite takes a file that is shorter than its header for an empty one.
+  if (const auto size = std::filesystem::file_size(path); size != 0 && size < kHeaderBytes) {
+    return damaged("is cut short");
+  }
   const bool fresh = Pragma(database, "schema_version") == 0;
   if (fresh) database.exec(fmt::format("PRAGMA page_size = {}", kPageBytes));
   database.exec("PRAGMA journal_mode = WAL");
