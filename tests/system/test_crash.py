@@ -143,6 +143,8 @@ class Crash(ApplianceTest):
             return
         if victim == "twinseald":
             os.kill(process.pid, signal.SIGKILL)
+            while process.alive():  # Until then start() would find it running.
+                time.sleep(0.001)
         else:
             self.site.kill()
         self.site.start()
