@@ -27,6 +27,10 @@ CLIENTS = 4
 PASSING = {"unavailable", "deadline_exceeded", "aborted", "resource_exhausted", "canceled"}
 
 
+class _Stopped(Exception):
+    """The test is over while a change was not acknowledged yet: what became of it does not matter."""
+
+
 class Client(threading.Thread):
     """Makes, changes and uses keys of its own until told to stop, and remembers what was acknowledged."""
 
@@ -45,6 +49,8 @@ class Client(threading.Thread):
         try:
             while not self._stop_event.is_set():
                 self._step()
+        except _Stopped:
+            pass
         except Exception as problem:  # Told by the test, on its own thread.
             self.problems.append(f"{self.name}: {problem!r}")
         finally:
@@ -112,6 +118,9 @@ class Client(threading.Thread):
         """Asks under one request id until there is an answer."""
         request_id = str(uuid.UUID(int=self._random.getrandbits(128), version=4))
         while True:
+            if self._stop_event.is_set():
+                self.states.pop(fields.get("key"), None)
+                raise _Stopped
             try:
                 answer = self._api.call(procedure, requestId=request_id, **fields)
                 self.request_ids.append(request_id)
