@@ -8,8 +8,10 @@ import threading
 import time
 import unittest
 
+from bench_sites.vault import vault_blobs
 from support.api import Api, ApiError, Identity, encoded
 from support.appliance import ApplianceTest, make_request, openssl
+from support.owner import TokenOwner
 
 CREATE = "KeyService/CreateKey"
 
@@ -251,6 +253,26 @@ class Connections(ApplianceTest):
 
     def test_another_cas_certificate(self):
         self.assert_refused_by_tls(self.forged("other"))
+
+    def signed_by_the_operator_ca(self, name: str, days: str) -> Identity:
+        """A certificate that the real CA's key signs: the token's owner can get at it."""
+        ca = self.api().call("KeyService/GetKey", key="twinseal.operator-ca")
+        paths = {kind: self.folder / f"{name}.{kind}" for kind in ("ca-key", "key", "csr", "pem", "ext")}
+        owner = TokenOwner(self.site)
+        try:
+            paths["ca-key"].write_bytes(owner.private_key(vault_blobs(self.site.files)[ca["keyId"], 1]))
+        finally:
+            owner.close()
+        make_request(paths["key"], paths["csr"])
+        paths["ext"].write_text("subjectAltName=URI:twinseal:operator/admin\nextendedKeyUsage=clientAuth\n")
+        openssl("x509", "-req", "-in", paths["csr"], "-CA", self.operator.ca, "-CAkeyform", "DER", "-CAkey", paths["ca-key"],
+                "-set_serial", "77", "-extfile", paths["ext"], "-days", days, "-out", paths["pem"])
+        return Identity(paths["pem"], paths["key"], self.operator.ca)
+
+    def test_an_expired_certificate(self):
+        still_good = self.signed_by_the_operator_ca("good", "1")
+        self.assertEqual(200, self.api(still_good).request("GET", "/healthz")[0])
+        self.assert_refused_by_tls(self.signed_by_the_operator_ca("expired", "-1"))
 
     def test_a_self_signed_certificate(self):
         key, certificate = self.folder / "self.key", self.folder / "self.pem"
