@@ -98,20 +98,19 @@ class HsmFaults(ApplianceTest):
 class WrongWrapping(ApplianceTest):
     token = staticmethod(interposer.token)
 
-    # A known defect: the record is bound and stored before anybody finds out that it cannot be unwrapped, and nothing
-    # fetches the replica blob in its place. The key is whole in the ledger, and signs again once it is installed anew.
-    @unittest.expectedFailure
     def test_a_fresh_wrapping_that_came_out_wrong_loses_no_key(self):
+        """Each activation wraps twice: the key, then its KEK."""
         api = self.api()
-        api.create_key("key")
-        interposer.play(self.site.files, "C_WrapKey corrupt times 1")
-        try:
-            api.sign("key", os.urandom(32))
-        except ApiError:
-            pass
-        interposer.play(self.site.files)
-        for _ in range(5):
-            api.sign("key", os.urandom(32))
+        for algorithm, skipped in itertools.product(("EC_P256", "RSA_2048"), (0, 1)):
+            with self.subTest(algorithm=algorithm, skipped=skipped):
+                key = f"key-{algorithm.lower().replace('_', '-')}-{skipped}"
+                api.create_key(key, algorithm)
+                interposer.play(self.site.files, f"C_WrapKey corrupt after {skipped} times 1")
+                api.sign(key, os.urandom(32))
+                interposer.play(self.site.files)
+                for _ in range(5):
+                    digest = os.urandom(32)
+                    self.assert_verifies(self.public_pem(key), api.sign(key, digest), digest)
 
 
 class MissingMechanism(ApplianceTest):

@@ -22,20 +22,36 @@ Status WrapAfresh(const ActivationTools& tools, hsm::Object key, Blob& fresh) {
   return kek.Destroy();
 }
 
+// PKCS#11 has codes for a wrapped key that is damaged, but tokens need not find out what is wrong:
+// SoftHSM then has a general error.
+Error NotUnwrapped(const Error& error) {
+  const bool general =
+      error.origin() == "CKR_GENERAL_ERROR" || error.origin() == "CKR_FUNCTION_FAILED";
+  return general ? Error(Code::kDataLoss, error.message(), error.origin()) : error;
+}
+
+// The private key of a vault blob.
+Result<hsm::ObjectHandle> UnwrapKey(const ActivationTools& tools, const Blob& record,
+                                    const PublicKeyCache::Entry& public_key) {
+  hsm::Session& session = tools.session;
+  auto kek = hsm::Unwrap(session, record.kek_wrap, tools.keys.site_kek, record.wrapped_kek,
+                         hsm::UnwrappedWrappingKey());
+  if (!kek.ok()) return NotUnwrapped(kek.error());
+  auto key = hsm::Unwrap(
+      session, record.key_wrap, kek->get(), record.wrapped_key,
+      tools.capabilities.UnwrapTemplate(KindOf(record.header.algorithm), public_key.public_value));
+  if (!key.ok()) return NotUnwrapped(key.error());
+  TWINSEAL_RETURN_IF_ERROR(kek->Destroy());
+  return key;
+}
+
 }  // namespace
 
 Result<Activated> Activate(const ActivationTools& tools, const Blob& record,
                            const PublicKeyCache::Entry& public_key,
                            std::span<const SignTask> tasks) {
   hsm::Session& session = tools.session;
-  const hsm::KeyKind kind = KindOf(record.header.algorithm);
-  TWINSEAL_ASSIGN_OR_RETURN(hsm::ObjectHandle kek,
-                            hsm::Unwrap(session, record.kek_wrap, tools.keys.site_kek,
-                                        record.wrapped_kek, hsm::UnwrappedWrappingKey()));
-  TWINSEAL_ASSIGN_OR_RETURN(
-      hsm::ObjectHandle key,
-      hsm::Unwrap(session, record.key_wrap, kek.get(), record.wrapped_key,
-                  tools.capabilities.UnwrapTemplate(kind, public_key.public_value)));
+  TWINSEAL_ASSIGN_OR_RETURN(hsm::ObjectHandle key, UnwrapKey(tools, record, public_key));
   Activated activated;
   activated.signatures.reserve(tasks.size());
   for (const SignTask& task : tasks) {
@@ -46,7 +62,6 @@ Result<Activated> Activate(const ActivationTools& tools, const Blob& record,
   activated.fresh.header = record.header;
   TWINSEAL_RETURN_IF_ERROR(WrapAfresh(tools, key.get(), activated.fresh));
   TWINSEAL_RETURN_IF_ERROR(key.Destroy());
-  TWINSEAL_RETURN_IF_ERROR(kek.Destroy());
   return activated;
 }
 

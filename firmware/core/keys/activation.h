@@ -32,7 +32,8 @@ struct Activated {
 };
 
 // Unwraps the key of `record`, whose binding was verified, signs, and wraps it under a fresh KEK.
-// No object is left when this returns. Nothing is verified yet.
+// No object is left when this returns. Nothing is verified yet. data_loss when the HSM cannot
+// unwrap what the record holds.
 Result<Activated> Activate(const ActivationTools& tools, const Blob& record,
                            const PublicKeyCache::Entry& public_key,
                            std::span<const SignTask> tasks);

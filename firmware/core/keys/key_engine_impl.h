@@ -43,6 +43,9 @@ struct KeyEngine::Impl {
   Result<std::vector<Bytes>> SignInVault(Workbench& bench, const Ready& ready, const Blob& record,
                                          const PublicKeyCache::Entry& public_key,
                                          std::span<const SignTask> tasks);
+  // For a record that is what was stored and yet does not sign: the HSM wrapped it wrongly, or
+  // signs wrongly now. The key comes back from its replica blob.
+  Error GiveUp(const Blob& record, const Error& why);
   Result<std::vector<Bytes>> SignOnToken(Workbench& bench, const Blob& record,
                                          const crypto::PublicKey& public_key,
                                          std::span<const SignTask> tasks);

@@ -123,14 +123,10 @@ Result<std::vector<Bytes>> KeyEngine::Impl::SignInVault(Workbench& bench, const 
   const std::uint64_t number = ++activations;
   auto activated =
       Activate({bench.session(), ready.keys, *ready.capabilities}, record, public_key, tasks);
-  if (!activated.ok()) {
-    return activated.error().code() == Code::kDataLoss
-               ? Refuse(header.id, header.version, activated.error())
-               : activated.error();
-  }
-  if (const Status verified = VerifySignatures(public_key.key, tasks, activated->signatures);
-      !verified.ok()) {
-    return Refuse(header.id, header.version, verified.error());
+  Status sound = activated.ok() ? VerifySignatures(public_key.key, tasks, activated->signatures)
+                                : Status(activated.error());
+  if (!sound.ok()) {
+    return sound.error().code() == Code::kDataLoss ? GiveUp(record, sound.error()) : sound.error();
   }
   Blob& fresh = activated->fresh;
   fresh.generation = vault.AllotGeneration(header.id);
@@ -143,6 +139,14 @@ Result<std::vector<Bytes>> KeyEngine::Impl::SignInVault(Workbench& bench, const 
     (void)Anchor(bench.session());
   }
   return std::move(activated->signatures);
+}
+
+Error KeyEngine::Impl::GiveUp(const Blob& record, const Error& why) {
+  const KeyHeader& header = record.header;
+  if (const Status discarded = vault.Discard(record); !discarded.ok()) return discarded.error();
+  return Aborted(
+      header.id, header.version,
+      fmt::format("the HSM makes no good signature from its record ({})", why.message()));
 }
 
 Result<std::vector<Bytes>> KeyEngine::Impl::SignOnToken(Workbench& bench, const Blob& record,

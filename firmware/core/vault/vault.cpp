@@ -179,6 +179,15 @@ Result<Vault::Outcome> Vault::StoreInstalled(const Blob& blob, BytesView encoded
   return Outcome::kStored;
 }
 
+Status Vault::Discard(const Blob& blob) {
+  const KeyId& id = blob.header.id;
+  const MutexLock lock(mutex_);
+  const auto found = marks_.find(id);
+  if (found == marks_.end() || found->second.generation != Number(blob.generation)) return Ok();
+  Mark mark = found->second;
+  return mark.slot == 0 ? Ok() : Write(id, mark, {}, false);
+}
+
 Status Vault::Erase(const KeyId& id) {
   const MutexLock lock(mutex_);
   Mark mark;

@@ -89,6 +89,10 @@ class Vault {
   // Synced. kChanged when the marks are above the blob's version or revision.
   Result<Outcome> StoreInstalled(const Blob& blob, BytesView encoded);
 
+  // Gives up this record, unless another has taken its place: the key is then as one that was never
+  // installed, and its marks stay. Not synced.
+  Status Discard(const Blob& blob);
+
   // Overwrites the key's record, leaves a tombstone in the marks, empties the log and syncs: when
   // this returns, no file of the vault holds a byte of any record that the key ever had.
   // Idempotent; a key that was never seen gets its tombstone too.

@@ -1,4 +1,5 @@
 // A record that is not what was stored is refused by name, and the others go on working.
+#include "firmware/core/keys/binding.h"
 #include "tests/unit/firmware/core/keys/engine_fixture.h"
 
 namespace twinseal::core {
@@ -92,6 +93,24 @@ TEST_P(EngineDamageTest, InstallingTheReplicaMendsIt) {
   ASSERT_THAT(engine_->Install(*bench_, key.bytes), Succeeds());
   ExpectSigns(key.header);
   EXPECT_THAT(engine_->vault().Damaged(), testing::IsEmpty());
+}
+
+TEST_P(EngineDamageTest, ARecordThatTheHsmWrappedWronglyIsGivenUpForTheReplica) {
+  const ReplicaBlob key = NewKey();
+  const auto keys = FindDomainKeys(*session_);
+  ASSERT_THAT(keys, Succeeds());
+  for (Bytes Blob::*wrapping : {&Blob::wrapped_key, &Blob::wrapped_kek}) {
+    auto record = DecodeBlob(RecordOf(key.header));
+    ASSERT_THAT(record, Succeeds());
+    (*record.*wrapping)[20] ^= 1;
+    const auto bound = Bind(*session_, *keys, *record);
+    ASSERT_THAT(bound, Succeeds());
+    PutRecord(key.header, *bound);
+    EXPECT_THAT(Sign(key.header), FailsWith(Code::kAborted, "install its replica blob"));
+    ASSERT_THAT(engine_->Install(*bench_, key.bytes), Succeeds());
+    ExpectSigns(key.header);
+  }
+  EXPECT_EQ(SessionObjects(), 0U);
 }
 
 TEST_P(EngineDamageTest, AnotherDomainsRecordIsRefused) {

@@ -122,6 +122,24 @@ TEST_F(VaultTest, AnActivationDoesNotUndoAChange) {
   ExpectStored(changed);
 }
 
+TEST_F(VaultTest, ADiscardedRecordIsGoneAndItsMarksStay) {
+  Open();
+  const Blob blob = VaultBlob(KeyId::Random(), 5);
+  Install(blob);
+  ASSERT_THAT(vault_->Discard(blob), Succeeds());
+  ASSERT_THAT(vault_->Discard(blob), Succeeds());
+  Reopen();
+  EXPECT_FALSE((*vault_->Read(blob.header.id, blob.header.version)).has_value());
+  EXPECT_EQ(vault_->FindMarks(blob.header.id)->generation, Generation{5});
+  EXPECT_EQ(vault_->size(), 0U);
+  Blob activated = blob;
+  activated.generation = Generation{6};
+  EXPECT_EQ(Activate(activated), Outcome::kChanged);
+  EXPECT_EQ(Install(activated), Outcome::kStored);
+  ASSERT_THAT(vault_->Discard(blob), Succeeds());
+  ExpectStored(activated);
+}
+
 TEST_F(VaultTest, ANewVersionTakesThePlaceOfTheOld) {
   Open();
   const KeyId id = KeyId::Random();
