@@ -13,7 +13,7 @@ namespace twinseal::cli {
 namespace {
 
 // A configuration is four lines; what is longer is some other file.
-constexpr std::size_t kMaxConfigBytes = 64 * 1024;
+constexpr std::size_t kMaxConfigBytes = std::size_t{64} * 1024;
 
 struct Setting {
   const char* name;      // In the file.

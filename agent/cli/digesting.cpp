@@ -20,7 +20,7 @@ namespace twinseal::cli {
 namespace {
 
 // A page cache's readahead is 128 KiB; twice that keeps the disk busy while the digest works.
-constexpr std::size_t kBufferBytes = 256 * 1024;
+constexpr std::size_t kBufferBytes = std::size_t{256} * 1024;
 
 std::optional<std::uint64_t> SizeOf(int descriptor) {
   struct stat status {};

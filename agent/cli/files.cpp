@@ -15,7 +15,7 @@ namespace twinseal::cli {
 namespace {
 
 // Large enough that the read calls do not show in a profile, small enough for the cache.
-constexpr std::size_t kChunkBytes = 64 * 1024;
+constexpr std::size_t kChunkBytes = std::size_t{64} * 1024;
 
 Code CodeOf(int error_number) {
   switch (error_number) {

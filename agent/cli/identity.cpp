@@ -11,7 +11,7 @@
 namespace twinseal::cli {
 namespace {
 
-constexpr std::size_t kMaxPemBytes = 64 * 1024;
+constexpr std::size_t kMaxPemBytes = std::size_t{64} * 1024;
 
 }  // namespace
 

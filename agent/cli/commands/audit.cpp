@@ -25,7 +25,7 @@ namespace {
 
 constexpr std::uint64_t kDefaultLimit = 100;
 // A public key in PEM has a few hundred bytes.
-constexpr std::size_t kMaxPemBytes = 16 * 1024;
+constexpr std::size_t kMaxPemBytes = std::size_t{16} * 1024;
 
 struct ListOptions {
   std::optional<std::uint64_t> first;

@@ -20,7 +20,7 @@ namespace twinseal::cli {
 namespace {
 
 // A certificate request has a few hundred bytes, with a large RSA key a few thousand.
-constexpr std::size_t kMaxCsrBytes = 64 * 1024;
+constexpr std::size_t kMaxCsrBytes = std::size_t{64} * 1024;
 constexpr std::uint32_t kMaxDays = 3650;
 
 struct IssueOptions {

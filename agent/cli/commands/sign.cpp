@@ -25,7 +25,7 @@ namespace {
 constexpr int kMaxBatch = 1024;
 // Messages of pure schemes are sent whole, up to 64 KiB each; a request stays well below any limit
 // on bodies.
-constexpr std::size_t kMaxBatchBytes = 512 * 1024;
+constexpr std::size_t kMaxBatchBytes = std::size_t{512} * 1024;
 
 struct SignOptions {
   std::string key;
