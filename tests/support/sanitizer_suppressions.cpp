@@ -34,7 +34,8 @@ const char* __tsan_default_suppressions() {
       // build from them.
       "called_from_lib:libsofthsm2.so\n"
       "called_from_lib:libsoftokn3.so\n"
-      "called_from_lib:libfreeblpriv3.so\n"
+      "race:libfreeblpriv3.so\n"  // It is unloaded now and then, which called_from_lib does not
+                                  // allow.
       "called_from_lib:libnssutil3.so\n"
       "called_from_lib:libnspr4.so\n"
       "called_from_lib:libsqlite3.so\n"
