@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
+#include "hsm/pkcs11/locks.h"
 #include "hsm/pkcs11/rv.h"
 #include "hsm/pkcs11/text.h"
 
@@ -89,10 +90,15 @@ Result<Module> Module::Load(ModuleOptions options) {
 
 Status Module::Initialize() {
   InitializeArguments arguments{};
-  arguments.standard.flags = CKF_OS_LOCKING_OK;
   std::string init_string = options_.init_string;
   if (!init_string.empty()) arguments.standard.pReserved = init_string.data();
-  const CK_RV rv = functions_->C_Initialize(&arguments);
+  LendLocks(arguments.standard);
+  CK_RV rv = functions_->C_Initialize(&arguments);
+  if (rv == CKR_CANT_LOCK) {
+    // It takes no locks but those of the operating system.
+    arguments.standard.flags = CKF_OS_LOCKING_OK;
+    rv = functions_->C_Initialize(&arguments);
+  }
   if (rv == CKR_CRYPTOKI_ALREADY_INITIALIZED) return Ok();
   if (rv != CKR_OK)
     return RvError(rv, fmt::format("initializing the PKCS#11 module {}", options_.path));

@@ -24,8 +24,8 @@ struct ModuleInfo {
 };
 
 // One process loads a module once: C_Initialize is a matter of the whole process. Move-only;
-// finalizes and unloads when it dies. functions() may be used from several threads at once (the
-// module is initialized with CKF_OS_LOCKING_OK, its own locks as the operating system has them);
+// finalizes and unloads when it dies. functions() may be used from several threads at once
+// (the module is lent locks of ours, or told to use the operating system's when it takes none);
 // Initialize and Finalize exclude every other call, which is Connection's task.
 class Module {
  public:

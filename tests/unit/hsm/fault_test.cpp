@@ -42,6 +42,14 @@ class FaultTest : public TokenTest {
 };
 TWINSEAL_ON_EACH_TOKEN(FaultTest);
 
+TEST_P(FaultTest, AModuleThatTakesNoLocksOfOursHasItsOwn) {
+  session_.reset();
+  connection_.reset();
+  token_.Script("C_Initialize error CKR_CANT_LOCK times 1");
+  Connect();
+  EXPECT_THAT(Mac(*session_), IsOk());
+}
+
 TEST_P(FaultTest, EveryLossIsUnavailableOnceAndThenMended) {
   for (const char* rv :
        {"CKR_SESSION_HANDLE_INVALID", "CKR_SESSION_CLOSED", "CKR_USER_NOT_LOGGED_IN",

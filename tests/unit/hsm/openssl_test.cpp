@@ -1,9 +1,11 @@
+#include <array>
 #include <memory>
 #include <thread>
 
 #include <openssl/ec.h>
 #include <openssl/evp.h>
-#include <openssl/provider.h>
+#include <openssl/rand.h>
+#include <openssl/rsa.h>
 #include <openssl/x509.h>
 
 #include "hsm/openssl/thread_crypto_context.h"
@@ -21,12 +23,52 @@ TEST(ThreadCryptoContext, BelongsToItsThreadAndGoesWithIt) {
     ASSERT_THAT(context.status(), IsOk());
     OSSL_LIB_CTX* const mine = OSSL_LIB_CTX_set0_default(nullptr);
     EXPECT_NE(mine, before);
-    EXPECT_EQ(OSSL_PROVIDER_available(mine, "default"), 1);
     OSSL_LIB_CTX* others = nullptr;
     std::thread([&others] { others = OSSL_LIB_CTX_set0_default(nullptr); }).join();
     EXPECT_EQ(others, before);
   }
   EXPECT_EQ(OSSL_LIB_CTX_set0_default(nullptr), before);
+}
+
+// A key as PrivateKeyInfo, made and read in the thread's default context.
+EVP_PKEY* WrittenAndRead(EVP_PKEY* key) {
+  const std::unique_ptr<PKCS8_PRIV_KEY_INFO, decltype(&PKCS8_PRIV_KEY_INFO_free)> info(
+      EVP_PKEY2PKCS8(key), PKCS8_PRIV_KEY_INFO_free);
+  return EVP_PKCS82PKEY(info.get());
+}
+
+TEST(ThreadCryptoContext, ReadsOurKeysAndDoesAllElse) {
+  const ThreadCryptoContext context;
+  ASSERT_THAT(context.status(), IsOk());
+  using Key = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
+  for (EVP_PKEY* made : {EVP_EC_gen("P-256"), EVP_EC_gen("P-521"), EVP_RSA_gen(2048),
+                         EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")}) {
+    const Key key(made, EVP_PKEY_free);
+    ASSERT_NE(key, nullptr);
+    SCOPED_TRACE(EVP_PKEY_get0_type_name(key.get()));
+    const Key read(WrittenAndRead(key.get()), EVP_PKEY_free);
+    ASSERT_NE(read, nullptr);
+    EXPECT_EQ(EVP_PKEY_eq(key.get(), read.get()), 1);
+  }
+  std::array<unsigned char, 32> random{};
+  EXPECT_EQ(RAND_bytes(random.data(), random.size()), 1);
+  const std::unique_ptr<EVP_CIPHER, decltype(&EVP_CIPHER_free)> wrap(
+      EVP_CIPHER_fetch(nullptr, "AES-256-WRAP-PAD", nullptr), EVP_CIPHER_free);
+  EXPECT_NE(wrap, nullptr);
+  std::thread([] {
+    const ThreadCryptoContext another;
+    EXPECT_THAT(another.status(), IsOk());
+  }).join();
+}
+
+TEST(ThreadCryptoContext, OneAThreadAndThenTheNext) {
+  {
+    const ThreadCryptoContext first;
+    ASSERT_THAT(first.status(), IsOk());
+    EXPECT_FALSE(ThreadCryptoContext().status().ok());
+    EXPECT_THAT(first.status(), IsOk());
+  }
+  EXPECT_THAT(ThreadCryptoContext().status(), IsOk());
 }
 
 class OpenSslTest : public TokenTest {
