@@ -57,7 +57,7 @@ def _measure(bench: Bench, site: Site, algorithm: str, sessions: int, arguments:
              "--ca", operator["TWINSEAL_CA"], "--certificate", operator["TWINSEAL_CERTIFICATE"],
              "--key", operator["TWINSEAL_KEY"], "--strict-key", f"strict-{algorithm}",
              "--shared-key", f"shared-{algorithm}", "--algorithm", algorithm, "--json", report,
-             "--rounds", str(arguments.rounds), "--slice-ms", str(arguments.slice_ms)],
+             "--only", arguments.only, "--rounds", str(arguments.rounds), "--slice-ms", str(arguments.slice_ms)],
             env=environment, pass_fds=(pin,), stdin=subprocess.DEVNULL)
     if done.returncode != 0:
         raise BenchError(f"Measuring {algorithm} with {sessions} sessions failed. The log: {site.files.log}")
@@ -105,6 +105,7 @@ def main() -> int:
     part.add_argument("--json", metavar="FILE", help="also write the figures there")
     part.add_argument("--algorithm", action="append", choices=ALGORITHMS, help="only this one")
     part.add_argument("--sessions", action="append", type=int, choices=SESSIONS, help="only with so many")
+    part.add_argument("--only", metavar="TEXT", default="", help="only cases whose name has this in it")
     part.add_argument("--rounds", type=int, default=5, help="pairs of slices a case (default 5)")
     part.add_argument("--slice-ms", type=int, default=1000, help="length of a slice (default 1000)")
     part.set_defaults(run=core)

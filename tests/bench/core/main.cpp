@@ -40,6 +40,7 @@ struct Options {
   std::string shared_key;
   std::string algorithm;
   std::string json;
+  std::string only;  // Of the cases, those whose name has this in it.
   unsigned rounds = 5;
   unsigned slice_ms = 1000;
 };
@@ -68,8 +69,13 @@ class Run {
     return fmt::format("{}/{}/{}/{}", what, where, options_.algorithm, sessions_);
   }
 
+  bool Wanted(const std::string& name) const {
+    return name.find(options_.only) != std::string::npos;
+  }
+
   // Ours and the baseline in turn; the ratio is the median of the rounds' ratios.
   void Compare(std::string name, const Slice& ours, const Slice& baseline, Target target) {
+    if (!Wanted(name)) return;
     std::vector<double> values;
     std::vector<double> baselines;
     std::vector<double> ratios;
@@ -150,6 +156,8 @@ class Run {
   // One client, one request at a time: the median of its latency beside the floor's plus the
   // budget.
   void Idle(const Bytes& body) {
+    std::string name = Name("idle", "api");
+    if (!Wanted(name)) return;
     std::vector<double> values;
     std::vector<double> baselines;
     std::vector<double> ratios;
@@ -159,7 +167,7 @@ class Run {
       values.push_back(Median(api_.Run(1, "SigningService/Sign", body, 1, duration_).latencies_us));
       ratios.push_back(values.back() / baselines.back());
     }
-    Add({Name("idle", "api"), "us p50", Median(values), Median(baselines), Median(ratios), kIdle});
+    Add({std::move(name), "us p50", Median(values), Median(baselines), Median(ratios), kIdle});
   }
 
   const Options& options_;
@@ -204,6 +212,7 @@ int main(int argc, char** argv) {
   app.add_option("--shared-key", options.shared_key)->required();
   app.add_option("--algorithm", options.algorithm)->required();
   app.add_option("--json", options.json)->required();
+  app.add_option("--only", options.only);
   app.add_option("--rounds", options.rounds);
   app.add_option("--slice-ms", options.slice_ms);
   CLI11_PARSE(app, argc, argv);
