@@ -1,42 +1,63 @@
 #include "hsm/pkcs11/locks.h"
 
-#include <memory>
+#include <mutex>
 #include <new>
-
-#include <pthread.h>
+#include <thread>
 
 namespace twinseal::hsm {
 namespace {
 
-pthread_mutex_t* Native(CK_VOID_PTR mutex) { return static_cast<pthread_mutex_t*>(mutex); }
+constexpr int kAttempts = 200;
+constexpr int kPausesBetween = 8;
+
+void Pause() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("isb");
+#endif
+}
+
+class SpinningMutex {
+ public:
+  void Lock() {
+    for (int attempt = 0; attempt < attempts_; ++attempt) {
+      if (mutex_.try_lock()) return;
+      for (int pause = 0; pause < kPausesBetween; ++pause) Pause();
+    }
+    mutex_.lock();
+  }
+  void Unlock() { mutex_.unlock(); }
+
+ private:
+  const int attempts_ = std::thread::hardware_concurrency() > 1 ? kAttempts : 0;
+  std::mutex mutex_;
+};
+
+SpinningMutex* Ours(CK_VOID_PTR mutex) { return static_cast<SpinningMutex*>(mutex); }
 
 CK_RV Create(CK_VOID_PTR_PTR mutex) {
   if (mutex == nullptr) return CKR_ARGUMENTS_BAD;
-  std::unique_ptr<pthread_mutex_t> made(new (std::nothrow) pthread_mutex_t);
-  pthread_mutexattr_t attributes;
-  if (made == nullptr || pthread_mutexattr_init(&attributes) != 0) return CKR_HOST_MEMORY;
-  const bool usable = pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP) == 0 &&
-                      pthread_mutex_init(made.get(), &attributes) == 0;
-  pthread_mutexattr_destroy(&attributes);
-  if (!usable) return CKR_GENERAL_ERROR;
-  *mutex = made.release();
-  return CKR_OK;
+  *mutex = new (std::nothrow) SpinningMutex;
+  return *mutex != nullptr ? CKR_OK : CKR_HOST_MEMORY;
 }
 
 CK_RV Destroy(CK_VOID_PTR mutex) {
   if (mutex == nullptr) return CKR_MUTEX_BAD;
-  const std::unique_ptr<pthread_mutex_t> owned(Native(mutex));
-  return pthread_mutex_destroy(owned.get()) == 0 ? CKR_OK : CKR_MUTEX_BAD;
+  delete Ours(mutex);
+  return CKR_OK;
 }
 
 CK_RV Lock(CK_VOID_PTR mutex) {
   if (mutex == nullptr) return CKR_MUTEX_BAD;
-  return pthread_mutex_lock(Native(mutex)) == 0 ? CKR_OK : CKR_MUTEX_BAD;
+  Ours(mutex)->Lock();
+  return CKR_OK;
 }
 
 CK_RV Unlock(CK_VOID_PTR mutex) {
   if (mutex == nullptr) return CKR_MUTEX_BAD;
-  return pthread_mutex_unlock(Native(mutex)) == 0 ? CKR_OK : CKR_MUTEX_NOT_LOCKED;
+  Ours(mutex)->Unlock();
+  return CKR_OK;
 }
 
 }  // namespace

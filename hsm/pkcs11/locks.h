@@ -5,9 +5,10 @@
 
 namespace twinseal::hsm {
 
-// Makes C_Initialize lend mutexes of ours (PKCS#11 v2.40 §5.4): they spin for a moment before they
-// sleep. A software token holds its locks for a microsecond and takes them at each call, so that
-// sleeping costs its callers many times what they wait for.
+// Makes C_Initialize lend mutexes of ours (PKCS#11 v2.40 §5.4): where there is more than one
+// processor, who finds one taken spins for some 20 us before going to sleep. A software token takes
+// several locks in each call and holds them for microseconds; sleeping and being woken costs many
+// times that.
 void LendLocks(CK_C_INITIALIZE_ARGS& arguments);
 
 }  // namespace twinseal::hsm

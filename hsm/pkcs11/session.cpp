@@ -265,11 +265,11 @@ Result<std::vector<Object>> Session::Find(Template match, std::size_t limit) {
   return found;
 }
 
-Result<Object> Session::FindTokenObject(CK_OBJECT_CLASS object_class, std::string_view label) {
+Result<Session::Remembered*> Session::Recall(CK_OBJECT_CLASS object_class, std::string_view label) {
   const auto remembered = std::ranges::find_if(token_objects_, [&](const Remembered& entry) {
     return entry.object_class == object_class && entry.label == label;
   });
-  if (remembered != token_objects_.end()) return remembered->object;
+  if (remembered != token_objects_.end()) return &*remembered;
   Template match;
   match.Ulong(CKA_CLASS, object_class).Bool(CKA_TOKEN, true).Text(CKA_LABEL, label);
   TWINSEAL_ASSIGN_OR_RETURN(const std::vector<Object> found, Find(match, 2));
@@ -279,8 +279,30 @@ Result<Object> Session::FindTokenObject(CK_OBJECT_CLASS object_class, std::strin
     return Error(Code::kFailedPrecondition,
                  fmt::format("the token has several objects named '{}'", label));
   }
-  token_objects_.push_back({object_class, std::string(label), found.front()});
-  return found.front();
+  return &token_objects_.emplace_back(Remembered{object_class, std::string(label), found.front()});
+}
+
+Result<Object> Session::FindTokenObject(CK_OBJECT_CLASS object_class, std::string_view label) {
+  TWINSEAL_ASSIGN_OR_RETURN(const Remembered* const found, Recall(object_class, label));
+  return found->object;
+}
+
+Result<Object> Session::SessionCopy(CK_OBJECT_CLASS object_class, std::string_view label) {
+  TWINSEAL_ASSIGN_OR_RETURN(Remembered* const found, Recall(object_class, label));
+  if (!found->copy) {
+    Template changes;
+    changes.Bool(CKA_TOKEN, false);
+    const auto attributes = changes.Attributes();
+    CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
+    const Status copied =
+        Invoke("C_CopyObject", [&](const CK_FUNCTION_LIST& module, CK_SESSION_HANDLE session) {
+          return module.C_CopyObject(session, Native(found->object), attributes.data(),
+                                     attributes.size(), &handle);
+        });
+    if (!copied.ok() && !ready()) return copied.error();
+    found->copy = copied.ok() ? Object{handle} : found->object;
+  }
+  return *found->copy;
 }
 
 void Session::ForgetTokenObjects() { token_objects_.clear(); }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -111,7 +112,11 @@ class Session {
   // The one token object of this class and label, remembered until the incarnation changes.
   // not_found when there is none, failed_precondition when there are several.
   Result<Object> FindTokenObject(CK_OBJECT_CLASS object_class, std::string_view label);
-  // Forgets what FindTokenObject remembers, after token objects were made or destroyed.
+  // The same object as a copy that lives in this session, for what is used all the time: a software
+  // token looks its files over before each use of a token object. The object itself where the token
+  // makes no copy of it. Errors of FindTokenObject.
+  Result<Object> SessionCopy(CK_OBJECT_CLASS object_class, std::string_view label);
+  // Forgets what these two remember, after token objects were made or destroyed.
   void ForgetTokenObjects();
 
   Result<Bytes> GetAttribute(Object object, CK_ATTRIBUTE_TYPE type);
@@ -142,7 +147,9 @@ class Session {
     CK_OBJECT_CLASS object_class;
     std::string label;
     Object object;
+    std::optional<Object> copy = {};
   };
+  Result<Remembered*> Recall(CK_OBJECT_CLASS object_class, std::string_view label);
 
   Connection& connection_;
   // Shared with the connection, which outlives a session that dies while the module is being set up

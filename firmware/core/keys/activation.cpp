@@ -7,21 +7,6 @@
 namespace twinseal::core {
 namespace {
 
-// Wraps `key` under a KEK made for this alone. `fresh` becomes a vault blob with the same header.
-Status WrapAfresh(const ActivationTools& tools, hsm::Object key, Blob& fresh) {
-  hsm::Session& session = tools.session;
-  TWINSEAL_ASSIGN_OR_RETURN(fresh.key_wrap,
-                            tools.capabilities.ForPrivateKeys(KindOf(fresh.header.algorithm)));
-  TWINSEAL_ASSIGN_OR_RETURN(fresh.kek_wrap, tools.capabilities.ForSecretKeys());
-  TWINSEAL_ASSIGN_OR_RETURN(hsm::ObjectHandle kek,
-                            hsm::GenerateWrappingKey(session, {.extractable = true}));
-  TWINSEAL_ASSIGN_OR_RETURN(fresh.wrapped_key, hsm::Wrap(session, fresh.key_wrap, kek.get(), key));
-  TWINSEAL_ASSIGN_OR_RETURN(fresh.wrapped_kek,
-                            hsm::Wrap(session, fresh.kek_wrap, tools.keys.site_kek, kek.get()));
-  fresh.kind = BlobKind::kVault;
-  return kek.Destroy();
-}
-
 // PKCS#11 has codes for a wrapped key that is damaged, but tokens need not find out what is wrong:
 // SoftHSM then has a general error.
 Error NotUnwrapped(const Error& error) {
@@ -30,7 +15,8 @@ Error NotUnwrapped(const Error& error) {
   return general ? Error(Code::kDataLoss, error.message(), error.origin()) : error;
 }
 
-// The private key of a vault blob.
+}  // namespace
+
 Result<hsm::ObjectHandle> UnwrapKey(const ActivationTools& tools, const Blob& record,
                                     const PublicKeyCache::Entry& public_key) {
   hsm::Session& session = tools.session;
@@ -45,24 +31,32 @@ Result<hsm::ObjectHandle> UnwrapKey(const ActivationTools& tools, const Blob& re
   return key;
 }
 
-}  // namespace
-
-Result<Activated> Activate(const ActivationTools& tools, const Blob& record,
-                           const PublicKeyCache::Entry& public_key,
-                           std::span<const SignTask> tasks) {
-  hsm::Session& session = tools.session;
-  TWINSEAL_ASSIGN_OR_RETURN(hsm::ObjectHandle key, UnwrapKey(tools, record, public_key));
-  Activated activated;
-  activated.signatures.reserve(tasks.size());
+Result<std::vector<Bytes>> MakeSignatures(hsm::Session& session, hsm::Object key,
+                                          std::span<const SignTask> tasks) {
+  std::vector<Bytes> signatures;
+  signatures.reserve(tasks.size());
   for (const SignTask& task : tasks) {
-    TWINSEAL_ASSIGN_OR_RETURN(Bytes signature,
-                              SignDigest(session, *task.scheme, key.get(), task.digest));
-    activated.signatures.push_back(std::move(signature));
+    TWINSEAL_ASSIGN_OR_RETURN(Bytes signature, SignDigest(session, *task.scheme, key, task.digest));
+    signatures.push_back(std::move(signature));
   }
-  activated.fresh.header = record.header;
-  TWINSEAL_RETURN_IF_ERROR(WrapAfresh(tools, key.get(), activated.fresh));
-  TWINSEAL_RETURN_IF_ERROR(key.Destroy());
-  return activated;
+  return signatures;
+}
+
+Result<Blob> WrapAfresh(const ActivationTools& tools, hsm::Object key, const KeyHeader& header) {
+  hsm::Session& session = tools.session;
+  Blob fresh;
+  fresh.kind = BlobKind::kVault;
+  fresh.header = header;
+  TWINSEAL_ASSIGN_OR_RETURN(fresh.key_wrap,
+                            tools.capabilities.ForPrivateKeys(KindOf(header.algorithm)));
+  TWINSEAL_ASSIGN_OR_RETURN(fresh.kek_wrap, tools.capabilities.ForSecretKeys());
+  TWINSEAL_ASSIGN_OR_RETURN(hsm::ObjectHandle kek,
+                            hsm::GenerateWrappingKey(session, {.extractable = true}));
+  TWINSEAL_ASSIGN_OR_RETURN(fresh.wrapped_key, hsm::Wrap(session, fresh.key_wrap, kek.get(), key));
+  TWINSEAL_ASSIGN_OR_RETURN(fresh.wrapped_kek,
+                            hsm::Wrap(session, fresh.kek_wrap, tools.keys.site_kek, kek.get()));
+  TWINSEAL_RETURN_IF_ERROR(kek.Destroy());
+  return fresh;
 }
 
 Result<Blob> WrapForVault(const ActivationTools& tools, const Blob& replica,
@@ -72,9 +66,7 @@ Result<Blob> WrapForVault(const ActivationTools& tools, const Blob& replica,
       hsm::ObjectHandle key,
       hsm::Unwrap(tools.session, replica.key_wrap, tools.keys.domain_kek, replica.wrapped_key,
                   tools.capabilities.UnwrapTemplate(kind, public_key.public_value)));
-  Blob fresh;
-  fresh.header = replica.header;
-  TWINSEAL_RETURN_IF_ERROR(WrapAfresh(tools, key.get(), fresh));
+  TWINSEAL_ASSIGN_OR_RETURN(Blob fresh, WrapAfresh(tools, key.get(), replica.header));
   TWINSEAL_RETURN_IF_ERROR(key.Destroy());
   return fresh;
 }

@@ -1,4 +1,4 @@
-// One activation of a vault key: out of its record, used, and back into a fresh one.
+// The parts of an activation of a vault key: out of its record, used, and back into a fresh one.
 #pragma once
 
 #include <span>
@@ -26,24 +26,23 @@ struct ActivationTools {
   const hsm::Capabilities& capabilities;
 };
 
-struct Activated {
-  std::vector<Bytes> signatures;  // Of the tasks, in their order.
-  Blob fresh;                     // The key under a KEK of its own, not bound yet.
-};
+// Unwraps the key of `record`, whose binding was verified: a session object. data_loss when the HSM
+// cannot unwrap what the record holds.
+Result<hsm::ObjectHandle> UnwrapKey(const ActivationTools& tools, const Blob& record,
+                                    const PublicKeyCache::Entry& public_key);
 
-// Unwraps the key of `record`, whose binding was verified, signs, and wraps it under a fresh KEK.
-// No object is left when this returns. Nothing is verified yet. data_loss when the HSM cannot
-// unwrap what the record holds.
-Result<Activated> Activate(const ActivationTools& tools, const Blob& record,
-                           const PublicKeyCache::Entry& public_key,
-                           std::span<const SignTask> tasks);
+// The signatures of `tasks`, in their order.
+Result<std::vector<Bytes>> MakeSignatures(hsm::Session& session, hsm::Object key,
+                                          std::span<const SignTask> tasks);
+
+// Wraps `key` under a KEK made for this alone: a vault blob with this header, not bound yet.
+Result<Blob> WrapAfresh(const ActivationTools& tools, hsm::Object key, const KeyHeader& header);
 
 // The key of a replica blob, whose binding was verified, wrapped under a fresh KEK for the vault.
 Result<Blob> WrapForVault(const ActivationTools& tools, const Blob& replica,
                           const PublicKeyCache::Entry& public_key);
 
-// The first signature, and every RSA one: a faulty CRT signature would give the key away (Boneh,
-// DeMillo, Lipton 1997). data_loss when one is not right.
+// The first signature, and every RSA one. data_loss when one is not right.
 Status VerifySignatures(const crypto::PublicKey& public_key, std::span<const SignTask> tasks,
                         std::span<const Bytes> signatures);
 

@@ -10,7 +10,7 @@ namespace twinseal::core {
 namespace {
 
 Result<hsm::Object> FindKey(hsm::Session& session, std::string_view label) {
-  auto found = session.FindTokenObject(CKO_SECRET_KEY, label);
+  auto found = session.SessionCopy(CKO_SECRET_KEY, label);
   if (!found.ok() && found.error().code() == Code::kNotFound) {
     return Error(Code::kFailedPrecondition,
                  fmt::format("the token has no key '{}': it was not set up for Twinseal; run "

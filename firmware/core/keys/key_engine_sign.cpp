@@ -121,16 +121,22 @@ Result<std::vector<Bytes>> KeyEngine::Impl::SignInVault(Workbench& bench, const 
                                                         std::span<const SignTask> tasks) {
   const KeyHeader& header = record.header;
   const std::uint64_t number = ++activations;
-  auto activated =
-      Activate({bench.session(), ready.keys, *ready.capabilities}, record, public_key, tasks);
-  Status sound = activated.ok() ? VerifySignatures(public_key.key, tasks, activated->signatures)
-                                : Status(activated.error());
-  if (!sound.ok()) {
-    return sound.error().code() == Code::kDataLoss ? GiveUp(record, sound.error()) : sound.error();
+  const ActivationTools tools{bench.session(), ready.keys, *ready.capabilities};
+  auto key = UnwrapKey(tools, record, public_key);
+  if (!key.ok()) {
+    return key.error().code() == Code::kDataLoss ? GiveUp(record, key.error()) : key.error();
   }
-  Blob& fresh = activated->fresh;
+  TWINSEAL_ASSIGN_OR_RETURN(std::vector<Bytes> made,
+                            MakeSignatures(bench.session(), key->get(), tasks));
+  auto verification = bench.verifier().Begin(header, tasks, made);
+  TWINSEAL_ASSIGN_OR_RETURN(Blob fresh, WrapAfresh(tools, key->get(), header));
+  TWINSEAL_RETURN_IF_ERROR(key->Destroy());
   fresh.generation = vault.AllotGeneration(header.id);
   TWINSEAL_ASSIGN_OR_RETURN(const Bytes bytes, Bind(bench.session(), ready.keys, fresh));
+  if (const Status verified = verification.Wait(); !verified.ok()) {
+    return verified.error().code() == Code::kDataLoss ? GiveUp(record, verified.error())
+                                                      : verified.error();
+  }
   TWINSEAL_ASSIGN_OR_RETURN(const Vault::Outcome outcome, vault.StoreActivated(fresh, bytes));
   if (outcome == Vault::Outcome::kChanged) return ChangedMeanwhile(header);
   if (number % kActivationsPerAnchor == 0) {
@@ -138,7 +144,7 @@ Result<std::vector<Bytes>> KeyEngine::Impl::SignInVault(Workbench& bench, const 
     // the session shows at its next use.
     (void)Anchor(bench.session());
   }
-  return std::move(activated->signatures);
+  return made;
 }
 
 Error KeyEngine::Impl::GiveUp(const Blob& record, const Error& why) {

@@ -1,7 +1,9 @@
-// What one worker brings to the key engine: its HSM session, and the public keys it has parsed.
+// What one worker brings to the key engine: its HSM session, the public keys it has parsed, and who
+// verifies beside it.
 #pragma once
 
 #include "firmware/core/keys/public_key_cache.h"
+#include "firmware/core/keys/verifier.h"
 #include "hsm/pkcs11/session.h"
 
 namespace twinseal::core {
@@ -16,10 +18,12 @@ class Workbench {
 
   hsm::Session& session() { return session_; }
   PublicKeyCache& public_keys() { return public_keys_; }
+  Verifier& verifier() { return verifier_; }
 
  private:
   hsm::Session& session_;
   PublicKeyCache public_keys_;
+  Verifier verifier_;
 };
 
 }  // namespace twinseal::core
