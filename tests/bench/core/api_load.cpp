@@ -8,10 +8,12 @@
 #include <utility>
 #include <vector>
 
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -38,12 +40,14 @@ int Connect(const std::string& host, const std::string& port) {
   return fd;
 }
 
+// A client: one connection that is kept, one request at a time.
 class Connection {
  public:
   Connection(SSL_CTX* context, const ApiAccess& access)
       : fd_(Connect(access.host, access.port)), ssl_(SSL_new(context)) {
     SSL_set_fd(ssl_, fd_);
     if (SSL_connect(ssl_) != 1) Fail("the TLS handshake with the appliance failed");
+    if (fcntl(fd_, F_SETFL, O_NONBLOCK) != 0) Fail("a socket cannot be made non-blocking");
   }
   ~Connection() {
     SSL_free(ssl_);
@@ -52,21 +56,34 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  void Exchange(const std::string& request) {
+  int fd() const { return fd_; }
+
+  void Send(const std::string& request) {
+    have_ = 0;
+    sent_ = Clock::now();
     if (SSL_write(ssl_, request.data(), static_cast<int>(request.size())) <= 0)
       Fail("the appliance hung up");
-    std::size_t have = 0;
-    std::size_t whole = 0;
-    while (whole == 0 || have < whole) {
-      if (have == answer_.size()) answer_.resize(answer_.size() * 2);
+  }
+
+  // Takes what is there; true when the answer is whole.
+  bool Receive() {
+    while (true) {
+      if (have_ == answer_.size()) answer_.resize(answer_.size() * 2);
       const int got =
-          SSL_read(ssl_, answer_.data() + have, static_cast<int>(answer_.size() - have));
+          SSL_read(ssl_, answer_.data() + have_, static_cast<int>(answer_.size() - have_));
+      if (got <= 0 && SSL_get_error(ssl_, got) == SSL_ERROR_WANT_READ) return false;
       if (got <= 0) Fail("the appliance hung up");
-      have += static_cast<std::size_t>(got);
-      if (whole == 0) whole = WholeSize({answer_.data(), have});
+      have_ += static_cast<std::size_t>(got);
+      const std::string_view answer(answer_.data(), have_);
+      const std::size_t whole = WholeSize(answer);
+      if (whole == 0 || have_ < whole) continue;
+      if (!answer.starts_with("HTTP/1.1 200")) Fail(answer);
+      return true;
     }
-    const std::string_view answer(answer_.data(), whole);
-    if (!answer.starts_with("HTTP/1.1 200")) Fail(answer);
+  }
+
+  double MicrosecondsSince() const {
+    return std::chrono::duration<double, std::micro>(Clock::now() - sent_).count();
   }
 
  private:
@@ -86,6 +103,8 @@ class Connection {
 
   int fd_;
   SSL* ssl_;
+  Clock::time_point sent_;
+  std::size_t have_ = 0;
   std::string answer_ = std::string(64 * 1024, '\0');
 };
 
@@ -94,8 +113,20 @@ class Connection {
 struct ApiLoad::State {
   ApiAccess access;
   SSL_CTX* context = nullptr;
+  int epoll = -1;
   std::vector<std::unique_ptr<Connection>> connections;
+
+  void Open();
 };
+
+void ApiLoad::State::Open() {
+  Connection& opened = *connections.emplace_back(std::make_unique<Connection>(context, access));
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.ptr = &opened;
+  if (epoll_ctl(epoll, EPOLL_CTL_ADD, opened.fd(), &event) != 0)
+    Fail("epoll does not take a socket");
+}
 
 ApiLoad::ApiLoad(ApiAccess access) : state_(std::make_unique<State>()) {
   state_->access = std::move(access);
@@ -109,31 +140,46 @@ ApiLoad::ApiLoad(ApiAccess access) : state_(std::make_unique<State>()) {
   }
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
   state_->context = context;
+  state_->epoll = epoll_create1(EPOLL_CLOEXEC);
 }
 
 ApiLoad::~ApiLoad() {
   state_->connections.clear();
   SSL_CTX_free(state_->context);
+  close(state_->epoll);
 }
 
 Sample ApiLoad::Run(unsigned clients, const std::string& procedure, const Bytes& body,
                     unsigned signatures, Milliseconds duration) {
   State& s = *state_;
-  while (s.connections.size() < clients) {
-    s.connections.push_back(std::make_unique<Connection>(s.context, s.access));
-  }
+  while (s.connections.size() < clients) s.Open();
   std::string request =
       "POST /twinseal.v1." + procedure + " HTTP/1.1\r\nHost: " + s.access.host +
       "\r\nContent-Type: application/proto\r\nContent-Length: " + std::to_string(body.size()) +
       "\r\n\r\n";
   request.append(AsText(body));
-  return RunFor(clients, duration, [&](unsigned client) -> std::function<unsigned()> {
-    Connection* const connection = s.connections[client].get();
-    return [connection, &request, signatures] {
-      connection->Exchange(request);
-      return signatures;
-    };
-  });
+
+  Sample sample;
+  std::uint64_t made = 0;
+  const auto end = Clock::now() + duration;
+  for (unsigned i = 0; i < clients; ++i) s.connections[i]->Send(request);
+  std::array<epoll_event, 64> ready{};
+  for (unsigned waiting = clients; waiting > 0;) {
+    const int count = epoll_wait(s.epoll, ready.data(), static_cast<int>(ready.size()), -1);
+    for (int i = 0; i < count; ++i) {
+      Connection& client = *static_cast<Connection*>(ready[static_cast<std::size_t>(i)].data.ptr);
+      if (!client.Receive()) continue;
+      if (Clock::now() >= end) {
+        --waiting;
+        continue;
+      }
+      made += signatures;
+      sample.latencies_us.push_back(client.MicrosecondsSince());
+      client.Send(request);
+    }
+  }
+  sample.per_second = static_cast<double>(made) / std::chrono::duration<double>(duration).count();
+  return sample;
 }
 
 }  // namespace twinseal::bench
