@@ -26,7 +26,7 @@ Scheduler::~Scheduler() {
     MutexLock lock(mutex_);
     stopping_ = true;
     RefuseWaiting(answers);
-    work_.NotifyAll();
+    CallWorkers(idle_.size());
     retry_.NotifyAll();
     watch_.NotifyAll();
   }
@@ -44,6 +44,13 @@ Scheduler::~Scheduler() {
 void Scheduler::StartWorker() {
   Worker& worker = workers_.emplace_back();
   worker.thread = std::thread([this, &worker] { Work(worker); });
+}
+
+void Scheduler::CallWorkers(std::size_t count) {
+  for (; count > 0 && !idle_.empty(); --count) {
+    idle_.back()->called.NotifyOne();
+    idle_.pop_back();
+  }
 }
 
 void Scheduler::Submit(std::vector<JobPtr> jobs) {
@@ -68,11 +75,7 @@ void Scheduler::Submit(std::vector<JobPtr> jobs) {
     }
     unanswered_ += jobs.size();
     if (taken > 0) WakeWatchdogBefore(earliest);
-    if (taken == 1) {
-      work_.NotifyOne();
-    } else if (taken > 1) {
-      work_.NotifyAll();
-    }
+    CallWorkers(taken);
   }
   Send(refused);
 }
@@ -171,7 +174,8 @@ bool Scheduler::Take(Worker& worker) {
       WakeWatchdogBefore(std::min(worker.running.front()->deadline, HungAt(worker)));
       return true;
     }
-    work_.Wait(mutex_);
+    idle_.push_back(&worker);
+    while (std::ranges::find(idle_, &worker) != idle_.end()) worker.called.Wait(mutex_);
   }
 }
 

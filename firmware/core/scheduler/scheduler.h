@@ -90,9 +90,11 @@ class Scheduler {
     bool ready = false;          // Its executor is ready.
     bool hung = false;           // Was replaced; its thread ends when the call comes back.
     bool ended = false;          // Its thread may be joined without waiting.
+    Condition called;            // It was taken out of idle_, or the scheduler stops.
   };
 
   void StartWorker() TWINSEAL_REQUIRES(mutex_);
+  void CallWorkers(std::size_t count) TWINSEAL_REQUIRES(mutex_);
   void Work(Worker& worker);
   // Makes the executor ready, trying until it is. False when the scheduler stops or the worker was
   // replaced.
@@ -130,12 +132,13 @@ class Scheduler {
   const std::function<void()> on_hung_;
 
   mutable Mutex mutex_;
-  Condition work_;     // Something waits, or the scheduler stops.
   Condition retry_;    // The scheduler stops.
   Condition watch_;    // The watchdog has to look earlier than it thought, or the scheduler stops.
   Condition settled_;  // A request was answered.
   FairQueue queue_ TWINSEAL_GUARDED_BY(mutex_);
   std::list<Worker> workers_ TWINSEAL_GUARDED_BY(mutex_);
+  // Those that wait for work. The last one came last and is called first: its caches are warm.
+  std::vector<Worker*> idle_ TWINSEAL_GUARDED_BY(mutex_);
   std::optional<Error> trouble_ TWINSEAL_GUARDED_BY(mutex_);
   Clock::time_point next_wake_ TWINSEAL_GUARDED_BY(mutex_) = Clock::time_point::max();
   std::size_t unanswered_ TWINSEAL_GUARDED_BY(mutex_) = 0;
