@@ -39,10 +39,9 @@ def _twin(site: Site, folder: Path) -> dict[str, str]:
     return {**site.environment(), "SOFTHSM2_CONF": str(config)}
 
 
-def _measure(bench: Bench, site: Site, algorithm: str, sessions: int, arguments: argparse.Namespace) -> list:
+def _measure(bench: Bench, site: Site, case: str, sessions: int, arguments: argparse.Namespace, *flags) -> list:
     settings = site.token().settings
-    operator = bench.client_environment()
-    folder = site.files.folder / f"twin-{algorithm}-{sessions}"
+    folder = site.files.folder / f"twin-{case}-{sessions}"
     folder.mkdir(mode=0o700)
     report = folder / "figures.json"
     site.stop()
@@ -53,15 +52,21 @@ def _measure(bench: Bench, site: Site, algorithm: str, sessions: int, arguments:
         done = subprocess.run(
             [bench.programs.folder / "bench-core", "--core", bench.programs.core, "--data-dir", folder / "data",
              "--module", settings["hsm_module"], "--token", settings["hsm_token"], "--pin-fd", str(pin),
-             "--sessions", str(sessions), "--host", "127.0.0.1", "--port", str(site.port),
-             "--ca", operator["TWINSEAL_CA"], "--certificate", operator["TWINSEAL_CERTIFICATE"],
-             "--key", operator["TWINSEAL_KEY"], "--strict-key", f"strict-{algorithm}",
-             "--shared-key", f"shared-{algorithm}", "--algorithm", algorithm, "--json", report,
-             "--only", arguments.only, "--rounds", str(arguments.rounds), "--slice-ms", str(arguments.slice_ms)],
+             "--sessions", str(sessions), "--json", report, "--rounds", str(arguments.rounds),
+             "--slice-ms", str(arguments.slice_ms), *flags],
             env=environment, pass_fds=(pin,), stdin=subprocess.DEVNULL)
     if done.returncode != 0:
-        raise BenchError(f"Measuring {algorithm} with {sessions} sessions failed. The log: {site.files.log}")
+        raise BenchError(f"Measuring {case} with {sessions} sessions failed. The log: {site.files.log}")
     return json.loads(report.read_text())
+
+
+def _signing(bench: Bench, site: Site, algorithm: str, sessions: int, arguments: argparse.Namespace) -> list:
+    operator = bench.client_environment()
+    return _measure(bench, site, algorithm, sessions, arguments, "--only", arguments.only, "--host", "127.0.0.1",
+                    "--port", str(site.port), "--ca", operator["TWINSEAL_CA"],
+                    "--certificate", operator["TWINSEAL_CERTIFICATE"], "--key", operator["TWINSEAL_KEY"],
+                    "--strict-key", f"strict-{algorithm}", "--shared-key", f"shared-{algorithm}",
+                    "--algorithm", algorithm)
 
 
 def core(arguments: argparse.Namespace) -> int:
@@ -79,7 +84,9 @@ def core(arguments: argparse.Namespace) -> int:
                   flush=True)
             for sessions in arguments.sessions or SESSIONS:
                 for algorithm in arguments.algorithm or ALGORITHMS:
-                    figures += _measure(bench, site, algorithm, sessions, arguments)
+                    figures += _signing(bench, site, algorithm, sessions, arguments)
+            if "growth".startswith(arguments.only.split("/")[0]):
+                figures += _measure(bench, site, "growth", SESSIONS[-1], arguments, "--grow-to", str(arguments.keys))
         finally:
             bench.down()
     if arguments.json:
@@ -105,6 +112,7 @@ def main() -> int:
     part.add_argument("--json", metavar="FILE", help="also write the figures there")
     part.add_argument("--algorithm", action="append", choices=ALGORITHMS, help="only this one")
     part.add_argument("--sessions", action="append", type=int, choices=SESSIONS, help="only with so many")
+    part.add_argument("--keys", type=int, default=100_000, help="how many keys to grow to (default 100,000)")
     part.add_argument("--only", metavar="TEXT", default="", help="only cases whose name has this in it")
     part.add_argument("--rounds", type=int, default=5, help="pairs of slices a case (default 5)")
     part.add_argument("--slice-ms", type=int, default=1000, help="length of a slice (default 1000)")

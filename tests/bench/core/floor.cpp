@@ -244,6 +244,18 @@ Sample Floor::Activations(unsigned sessions, unsigned signatures, Milliseconds d
   });
 }
 
+std::string Floor::Bind(std::string bytes) const {
+  const State& s = *state_;
+  std::string mac(kMacBytes, '\0');
+  CK_MECHANISM hmac{CKM_SHA256_HMAC, nullptr, 0};
+  CK_ULONG size = mac.size();
+  Require(s.p11->C_SignInit(s.session, &hmac, s.binding), "C_SignInit");
+  Require(s.p11->C_Sign(s.session, reinterpret_cast<CK_BYTE*>(bytes.data()), bytes.size(),
+                        reinterpret_cast<CK_BYTE*>(mac.data()), &size),
+          "C_Sign");
+  return mac;
+}
+
 Sample Floor::Warm(unsigned sessions, Milliseconds duration) {
   const State& s = *state_;
   return RunFor(sessions, duration, [&](unsigned) -> std::function<unsigned()> {

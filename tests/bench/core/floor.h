@@ -31,6 +31,8 @@ class Floor {
 
   // Activations of `signatures` signatures each: exactly the calls that the key engine makes.
   Sample Activations(unsigned sessions, unsigned signatures, Milliseconds duration);
+  // The binding of a blob's other bytes, by the appliance's key on the token.
+  std::string Bind(std::string bytes) const;
   // C_SignInit and C_Sign on a key that stays unwrapped.
   Sample Warm(unsigned sessions, Milliseconds duration);
 

@@ -13,6 +13,7 @@
 #include "common/crypto/algorithms.h"
 #include "tests/bench/core/api_load.h"
 #include "tests/bench/core/floor.h"
+#include "tests/bench/core/growth.h"
 #include "tests/bench/core/report.h"
 #include "tests/bench/core/socket_load.h"
 #include "twinseal/v1/signing.pb.h"
@@ -40,7 +41,8 @@ struct Options {
   std::string shared_key;
   std::string algorithm;
   std::string json;
-  std::string only;  // Of the cases, those whose name has this in it.
+  std::string only;         // Of the cases, those whose name has this in it.
+  std::size_t grow_to = 0;  // Keys; then it measures growth, and nothing else.
   unsigned rounds = 5;
   unsigned slice_ms = 1000;
 };
@@ -180,6 +182,12 @@ class Run {
   std::vector<Figure> figures_;
 };
 
+std::vector<Figure> Grow(const Options& options) {
+  Floor floor({options.core.module, options.core.token, *options.core.pin}, v1::EC_P256);
+  return Growth(options.core, floor)
+      .Measure(options.grow_to, options.rounds, Milliseconds(options.slice_ms));
+}
+
 std::string ReadPin(int fd) {
   std::string pin(256, '\0');
   std::FILE* const file = fdopen(fd, "r");
@@ -203,23 +211,24 @@ int main(int argc, char** argv) {
   app.add_option("--token", options.core.token)->required();
   app.add_option("--pin-fd", pin_fd)->required();
   app.add_option("--sessions", options.core.sessions)->required();
-  app.add_option("--host", options.api.host)->required();
-  app.add_option("--port", options.api.port)->required();
-  app.add_option("--ca", options.api.ca)->required();
-  app.add_option("--certificate", options.api.certificate)->required();
-  app.add_option("--key", options.api.key)->required();
-  app.add_option("--strict-key", options.strict_key)->required();
-  app.add_option("--shared-key", options.shared_key)->required();
-  app.add_option("--algorithm", options.algorithm)->required();
+  app.add_option("--host", options.api.host);
+  app.add_option("--port", options.api.port);
+  app.add_option("--ca", options.api.ca);
+  app.add_option("--certificate", options.api.certificate);
+  app.add_option("--key", options.api.key);
+  app.add_option("--strict-key", options.strict_key);
+  app.add_option("--shared-key", options.shared_key);
+  app.add_option("--algorithm", options.algorithm);
   app.add_option("--json", options.json)->required();
+  app.add_option("--grow-to", options.grow_to);
   app.add_option("--only", options.only);
   app.add_option("--rounds", options.rounds);
   app.add_option("--slice-ms", options.slice_ms);
   CLI11_PARSE(app, argc, argv);
   options.core.pin = twinseal::bench::ReadPin(pin_fd);
 
-  twinseal::bench::Run run(options);
-  const std::vector<twinseal::bench::Figure> figures = run.All();
+  const std::vector<twinseal::bench::Figure> figures =
+      options.grow_to > 0 ? twinseal::bench::Grow(options) : twinseal::bench::Run(options).All();
   if (twinseal::bench::WriteJson(figures, options.json)) return 0;
   std::fprintf(stderr, "bench: cannot write %s\n", options.json.c_str());
   return 1;
