@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include "common/sqlite/use.h"
+
 namespace twinseal::ledger {
 namespace {
 
@@ -31,19 +33,7 @@ INSERT INTO counters (name, value) VALUES ('revision', 0), ('forgotten', 0);
 std::int64_t Signed(Revision revision) { return static_cast<std::int64_t>(Number(revision)); }
 Revision AsRevision(std::int64_t number) { return Revision{static_cast<std::uint64_t>(number)}; }
 
-// A statement is reset however the block is left: one that is not holds its read transaction open.
-class Use {
- public:
-  explicit Use(SQLite::Statement& statement) : statement_(statement) {}
-  ~Use() { statement_.tryReset(); }
-  Use(const Use&) = delete;
-  Use& operator=(const Use&) = delete;
-  SQLite::Statement* operator->() { return &statement_; }
-  SQLite::Statement& operator*() { return statement_; }
-
- private:
-  SQLite::Statement& statement_;
-};
+using sqlite::Use;
 
 Entry EntryOf(SQLite::Statement& row) {
   return {ToString(sqlite::BlobOf(row.getColumn(0))), sqlite::BlobOf(row.getColumn(1)),

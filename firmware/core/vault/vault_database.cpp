@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "common/sqlite/database.h"
+#include "common/sqlite/use.h"
 
 namespace twinseal::core {
 namespace {
@@ -33,20 +34,7 @@ CREATE TABLE marks (
   size INTEGER NOT NULL) WITHOUT ROWID;
 )";
 
-// A statement in use: whatever happens, it is ready for its next use afterwards.
-class Use {
- public:
-  explicit Use(SQLite::Statement& statement) : statement_(statement) {}
-  ~Use() { statement_.tryReset(); }
-  Use(const Use&) = delete;
-  Use& operator=(const Use&) = delete;
-
-  SQLite::Statement* operator->() { return &statement_; }
-  SQLite::Statement& operator*() { return statement_; }
-
- private:
-  SQLite::Statement& statement_;
-};
+using sqlite::Use;
 
 // SQLite's integers have a sign; ours reach 2^63 no sooner than in a million years.
 std::int64_t Signed(std::uint64_t number) { return static_cast<std::int64_t>(number); }
