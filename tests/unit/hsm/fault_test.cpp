@@ -50,6 +50,30 @@ TEST_P(FaultTest, AModuleThatTakesNoLocksOfOursHasItsOwn) {
   EXPECT_THAT(Mac(*session_), IsOk());
 }
 
+TEST_P(FaultTest, ATokenObjectIsCopiedIntoTheSessionOrUsedAsItIs) {
+  const auto token_object = session_->FindTokenObject(CKO_SECRET_KEY, "mac");
+  ASSERT_THAT(token_object, IsOk());
+  const auto expected = Mac(*session_);
+  ASSERT_THAT(expected, IsOk());
+  const auto copy = session_->SessionCopy(CKO_SECRET_KEY, "mac");
+  ASSERT_THAT(copy, IsOk());
+  EXPECT_NE(*copy, *token_object);
+  EXPECT_EQ(*session_->SessionCopy(CKO_SECRET_KEY, "mac"), *copy);
+  EXPECT_EQ(*session_->GetBool(*copy, CKA_TOKEN), false);
+  EXPECT_EQ(*session_->GetBool(*copy, CKA_SENSITIVE), true);
+  EXPECT_EQ(*session_->Sign(Mechanism(CKM_SHA256_HMAC), *copy, kDigest), *expected);
+  EXPECT_EQ(*session_->FindTokenObject(CKO_SECRET_KEY, "mac"), *token_object);
+
+  session_->ForgetTokenObjects();
+  token_.Script("C_CopyObject error CKR_FUNCTION_NOT_SUPPORTED");
+  EXPECT_EQ(*session_->SessionCopy(CKO_SECRET_KEY, "mac"), *token_object);
+
+  session_->ForgetTokenObjects();
+  token_.Script("C_CopyObject error CKR_DEVICE_REMOVED times 1");
+  EXPECT_THAT(session_->SessionCopy(CKO_SECRET_KEY, "mac"),
+              Fails(Code::kUnavailable, "CKR_DEVICE_REMOVED"));
+}
+
 TEST_P(FaultTest, EveryLossIsUnavailableOnceAndThenMended) {
   for (const char* rv :
        {"CKR_SESSION_HANDLE_INVALID", "CKR_SESSION_CLOSED", "CKR_USER_NOT_LOGGED_IN",
