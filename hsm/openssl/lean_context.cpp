@@ -8,6 +8,7 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/provider.h>
+#include <openssl/rand.h>
 
 namespace twinseal::hsm {
 namespace {
@@ -56,6 +57,19 @@ int Initialize(const OSSL_CORE_HANDLE* /*handle*/, const OSSL_DISPATCH* /*core*/
   return 1;
 }
 
+OSSL_PROVIDER* Load(OSSL_LIB_CTX* context) {
+  return OSSL_PROVIDER_add_builtin(context, kProvider, Initialize) == 1
+             ? OSSL_PROVIDER_load(context, kProvider)
+             : nullptr;
+}
+
+// Whoever signs or makes keys needs it; what an OpenSSL to come asks of a provider is not known
+// here.
+bool GivesRandomNumbers(OSSL_LIB_CTX* context) {
+  unsigned char byte = 0;
+  return RAND_priv_bytes_ex(context, &byte, sizeof byte, 0) == 1;
+}
+
 }  // namespace
 
 LeanContext::LeanContext() : whole_context_(OSSL_LIB_CTX_new()), context_(OSSL_LIB_CTX_new()) {
@@ -63,17 +77,20 @@ LeanContext::LeanContext() : whole_context_(OSSL_LIB_CTX_new()), context_(OSSL_L
   whole_ = OSSL_PROVIDER_load(whole_context_, "default");
   if (whole_ != nullptr) {
     whole_of_this_thread = whole_;
-    if (OSSL_PROVIDER_add_builtin(context_, kProvider, Initialize) == 1) {
-      provider_ = OSSL_PROVIDER_load(context_, kProvider);
-    }
+    // OpenSSL 3.5's generators look in the one context for the provider that they came from in the
+    // other, by name.
+    alias_ = Load(whole_context_);
+    if (alias_ != nullptr) provider_ = Load(context_);
   }
-  if (provider_ == nullptr) ERR_clear_error();
+  usable_ = provider_ != nullptr && GivesRandomNumbers(context_);
+  if (!usable_) ERR_clear_error();
 }
 
 LeanContext::~LeanContext() {
   // What the context holds was made by the default provider, which therefore goes last.
   if (provider_ != nullptr) OSSL_PROVIDER_unload(provider_);
   OSSL_LIB_CTX_free(context_);
+  if (alias_ != nullptr) OSSL_PROVIDER_unload(alias_);
   if (whole_ != nullptr) {
     whole_of_this_thread = nullptr;
     OSSL_PROVIDER_unload(whole_);

@@ -21,13 +21,15 @@ class LeanContext {
   LeanContext& operator=(const LeanContext&) = delete;
 
   // Null when OpenSSL could not give one.
-  OSSL_LIB_CTX* get() const { return provider_ != nullptr ? context_ : nullptr; }
+  OSSL_LIB_CTX* get() const { return usable_ ? context_ : nullptr; }
 
  private:
   OSSL_LIB_CTX* whole_context_ = nullptr;  // Where the default provider is loaded as it is.
   OSSL_PROVIDER* whole_ = nullptr;
+  OSSL_PROVIDER* alias_ = nullptr;  // The lean one, there.
   OSSL_LIB_CTX* context_ = nullptr;
   OSSL_PROVIDER* provider_ = nullptr;
+  bool usable_ = false;
 };
 
 }  // namespace twinseal::hsm
