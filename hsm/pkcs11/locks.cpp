@@ -1,8 +1,9 @@
 #include "hsm/pkcs11/locks.h"
 
-#include <mutex>
-#include <new>
+#include <cstdlib>
 #include <thread>
+
+#include <pthread.h>
 
 namespace twinseal::hsm {
 namespace {
@@ -18,46 +19,41 @@ void Pause() {
 #endif
 }
 
-class SpinningMutex {
- public:
-  void Lock() {
-    for (int attempt = 0; attempt < attempts_; ++attempt) {
-      if (mutex_.try_lock()) return;
-      for (int pause = 0; pause < kPausesBetween; ++pause) Pause();
-    }
-    mutex_.lock();
-  }
-  void Unlock() { mutex_.unlock(); }
+pthread_mutex_t* Native(CK_VOID_PTR mutex) { return static_cast<pthread_mutex_t*>(mutex); }
 
- private:
-  const int attempts_ = std::thread::hardware_concurrency() > 1 ? kAttempts : 0;
-  std::mutex mutex_;
-};
-
-SpinningMutex* Ours(CK_VOID_PTR mutex) { return static_cast<SpinningMutex*>(mutex); }
-
+// From malloc, and nothing but the system's mutex: SoftHSM destroys those that are left when the
+// process ends with its own functions.
 CK_RV Create(CK_VOID_PTR_PTR mutex) {
   if (mutex == nullptr) return CKR_ARGUMENTS_BAD;
-  *mutex = new (std::nothrow) SpinningMutex;
-  return *mutex != nullptr ? CKR_OK : CKR_HOST_MEMORY;
+  void* const made = std::malloc(sizeof(pthread_mutex_t));
+  if (made == nullptr) return CKR_HOST_MEMORY;
+  if (pthread_mutex_init(Native(made), nullptr) != 0) {
+    std::free(made);
+    return CKR_GENERAL_ERROR;
+  }
+  *mutex = made;
+  return CKR_OK;
 }
 
 CK_RV Destroy(CK_VOID_PTR mutex) {
-  if (mutex == nullptr) return CKR_MUTEX_BAD;
-  delete Ours(mutex);
+  if (mutex == nullptr || pthread_mutex_destroy(Native(mutex)) != 0) return CKR_MUTEX_BAD;
+  std::free(mutex);
   return CKR_OK;
 }
 
 CK_RV Lock(CK_VOID_PTR mutex) {
   if (mutex == nullptr) return CKR_MUTEX_BAD;
-  Ours(mutex)->Lock();
-  return CKR_OK;
+  static const int attempts = std::thread::hardware_concurrency() > 1 ? kAttempts : 0;
+  for (int attempt = 0; attempt < attempts; ++attempt) {
+    if (pthread_mutex_trylock(Native(mutex)) == 0) return CKR_OK;
+    for (int pause = 0; pause < kPausesBetween; ++pause) Pause();
+  }
+  return pthread_mutex_lock(Native(mutex)) == 0 ? CKR_OK : CKR_MUTEX_BAD;
 }
 
 CK_RV Unlock(CK_VOID_PTR mutex) {
   if (mutex == nullptr) return CKR_MUTEX_BAD;
-  Ours(mutex)->Unlock();
-  return CKR_OK;
+  return pthread_mutex_unlock(Native(mutex)) == 0 ? CKR_OK : CKR_MUTEX_NOT_LOCKED;
 }
 
 }  // namespace
