@@ -1,5 +1,5 @@
-// What the sanitizers report of other people's code, each with its reason. Compiled into the test
-// programs that load PKCS#11 modules; without a sanitizer nothing calls these functions.
+// What the sanitizers report of other people's code, each with its reason. Compiled into each
+// unit test where a sanitizer is on.
 
 // The sanitizers' libraries look the functions up in the program.
 #define TWINSEAL_SEEN __attribute__((visibility("default"), used))

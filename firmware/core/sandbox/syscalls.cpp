@@ -119,6 +119,9 @@ Status RestrictSystemCalls() {
   Filter filter(SCMP_ACT_KILL_PROCESS);
   if (!filter.valid()) return Error(Code::kInternal, "the system call filter cannot be made");
   for (const char* name : kAllowed) TWINSEAL_RETURN_IF_ERROR(filter.Allow(name));
+#ifdef TWINSEAL_SANITIZED
+  for (const char* name : kAllowedForSanitizers) TWINSEAL_RETURN_IF_ERROR(filter.Allow(name));
+#endif
 
   // A thread, never a process: CLONE_VM | CLONE_THREAD are set. clone3's flags are behind a pointer
   // that a filter cannot follow, so it is answered as unknown and glibc falls back to clone.

@@ -26,7 +26,7 @@
 
 #if defined(__SANITIZE_ADDRESS__)
 // Leak checking traces the process, which the sandbox forbids.
-extern "C" const char* __asan_default_options();
+extern "C" __attribute__((visibility("default"))) const char* __asan_default_options();
 extern "C" const char* __asan_default_options() { return "detect_leaks=0"; }
 #endif
 
