@@ -8,7 +8,6 @@ seed, which is printed; TWINSEAL_CRASH_SEED replays them, TWINSEAL_CRASH_KILLS s
 import http.client
 import os
 import random
-import signal
 import threading
 import time
 import unittest
@@ -141,19 +140,11 @@ class Client(threading.Thread):
 class Crash(ApplianceTest):
     def kill_at_random(self, chance: random.Random, victim: str) -> None:
         time.sleep(chance.uniform(0.02, 0.35))
-        process = self.site.process()
         if victim == "core":
-            core = self.site.core_pid()
-            if core:
-                try:
-                    os.kill(core, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass  # It was between two starts.
+            self.site.kill_core()
             return
         if victim == "twinseald":
-            os.kill(process.pid, signal.SIGKILL)
-            while process.alive():  # Until then start() would find it running.
-                time.sleep(0.001)
+            self.site.process().kill_alone()
         else:
             self.site.kill()
         self.site.start()
@@ -189,6 +180,12 @@ class Crash(ApplianceTest):
         changes = sum(len(client.request_ids) for client in clients)
         print(f"{changes} changes and {signatures} signatures were acknowledged; all hold", flush=True)
         self.assertGreater(signatures, KILLS)
+
+    def test_a_token_that_a_kill_left_empty_is_there_again(self):
+        self.site.kill()
+        for token_object in self.site.files.token_folder.glob("*/token.object"):
+            os.truncate(token_object, 0)
+        self.site.start()
 
     def wait_until_it_signs(self) -> None:
         end = time.monotonic() + 30

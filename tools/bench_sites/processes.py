@@ -22,7 +22,7 @@ _STATE, _SESSION, _START_TIME = 0, 3, 19
 
 @dataclass(frozen=True)
 class Process:
-    """A session leader. Its start time tells it from a later process with the same number."""
+    """Most often a session leader. Its start time tells it from a later process with the same number."""
 
     pid: int
     start_time: int
@@ -49,6 +49,12 @@ class Process:
                     and int(fields[_START_TIME]) >= self.start_time):
                 members.append(int(entry))
         return members
+
+    def kill_alone(self) -> None:
+        """SIGKILL to this process, and waits until it is dead; whose child it is collects it."""
+        while self.alive():
+            _signal(self.pid, signal.SIGKILL)
+            time.sleep(0.001)
 
     def kill(self) -> None:
         """SIGKILL to the whole session, and waits until nothing of it is left."""

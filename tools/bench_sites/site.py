@@ -141,6 +141,7 @@ class Site:
         left_over = self.process()
         if left_over:
             left_over.kill()  # A core that outlived its twinseald.
+        tokens.mend(self.files)
         self.files.ready.unlink(missing_ok=True)
         with pin_descriptor(pin if pin is not None else self.files.pin) as descriptor:
             process = start_detached(
@@ -193,6 +194,14 @@ class Site:
         process = self.process()
         if process:
             process.kill()
+
+    def kill_core(self) -> None:
+        """SIGKILL to twinseal-core alone, if it runs; twinseald starts it again."""
+        pid = self.core_pid()
+        process = Process.of(pid) if pid else None
+        if process:
+            process.kill_alone()
+            tokens.mend(self.files)
 
     # --- files ------------------------------------------------------------------------------------------------
 
