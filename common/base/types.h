@@ -47,7 +47,8 @@ constexpr std::uint64_t Number(KeyRevision revision) {
   return static_cast<std::uint64_t>(revision);
 }
 
-// Counts the vault blobs made of one key version at one site, from 1. It never goes back.
+// Counts the vault blobs made of one key at one site, from 1, across its versions. It never goes
+// back.
 enum class Generation : std::uint64_t {};
 constexpr std::uint64_t Number(Generation generation) {
   return static_cast<std::uint64_t>(generation);

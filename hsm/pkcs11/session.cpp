@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
@@ -19,6 +21,12 @@ constexpr std::size_t kUsualResultBytes = 4096;
 
 // CKR_GENERAL_ERROR so many times in a row.
 constexpr unsigned kDoubtsThatEndASession = 3;
+
+// A copy that another session makes of a token object may look like one until it is finished
+// (SoftHSM 2.6.1 takes over CKA_TOKEN before it applies the template), so several are looked at
+// again before they are believed.
+constexpr int kLooksAtSeveral = 50;
+constexpr auto kPauseBetweenLooks = std::chrono::milliseconds(2);
 
 // Cryptoki takes its inputs without const and only reads them.
 CK_BYTE* Input(BytesView bytes) {
@@ -272,7 +280,11 @@ Result<Session::Remembered*> Session::Recall(CK_OBJECT_CLASS object_class, std::
   if (remembered != token_objects_.end()) return &*remembered;
   Template match;
   match.Ulong(CKA_CLASS, object_class).Bool(CKA_TOKEN, true).Text(CKA_LABEL, label);
-  TWINSEAL_ASSIGN_OR_RETURN(const std::vector<Object> found, Find(match, 2));
+  TWINSEAL_ASSIGN_OR_RETURN(std::vector<Object> found, Find(match, 2));
+  for (int looks = 1; found.size() > 1 && looks < kLooksAtSeveral; ++looks) {
+    std::this_thread::sleep_for(kPauseBetweenLooks);
+    TWINSEAL_ASSIGN_OR_RETURN(found, Find(match, 2));
+  }
   if (found.empty())
     return Error(Code::kNotFound, fmt::format("the token has no object named '{}'", label));
   if (found.size() > 1) {

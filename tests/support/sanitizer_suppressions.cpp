@@ -11,8 +11,8 @@ TWINSEAL_SEEN const char* __lsan_default_suppressions();
 TWINSEAL_SEEN const char* __tsan_default_suppressions();
 
 // The modules are built without frame pointers: only the slow unwinder sees that it was they who
-// asked OpenSSL for memory.
-const char* __asan_default_options() { return "fast_unwind_on_malloc=0"; }
+// asked OpenSSL for memory. It is slow, and the slower the deeper it looks.
+const char* __asan_default_options() { return "fast_unwind_on_malloc=0:malloc_context_size=12"; }
 
 const char* __lsan_default_suppressions() {
   return

@@ -5,10 +5,14 @@ import json
 import os
 import shutil
 import sqlite3
+import subprocess
+import tempfile
 import unittest
 from contextlib import closing
+from pathlib import Path
 
 from bench_sites.errors import BenchError
+from bench_sites.layout import REPOSITORY
 from support.api import ApiError
 from support.appliance import ApplianceTest
 
@@ -43,6 +47,35 @@ class Contents(ApplianceTest):
         self.assertIn("listed", self.twinseal("audit", "list"))
         self.twinseal("audit", "verify")
         self.assertTrue(json.loads(self.twinseal("audit", "list", "--output", "json")))
+
+
+class ByHand(ApplianceTest):
+    def test_what_the_documentation_tells_to_type(self):
+        """The lines of docs/audit.md, run as they stand there."""
+        api = self.api()
+        api.create_key("busy")
+        for _ in range(8):
+            api.sign("busy", os.urandom(32))
+        api.close()
+        self.site.stop()  # An orderly stop leaves a checkpoint.
+        self.site.start()
+
+        auditor = self.issue("auditor", "reviser")
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        for name, file in (("auditor.pem", auditor.certificate), ("auditor.key", auditor.key), ("ca.pem", auditor.ca)):
+            (folder / name).symlink_to(file)
+        (folder / "common").symlink_to(REPOSITORY / "common")
+        text = (REPOSITORY / "docs" / "audit.md").read_text()
+        lines = text.partition("## By hand")[2].partition("```sh\n")[2].partition("```")[0]
+
+        done = subprocess.run(["bash", "-euo", "pipefail", "-c", lines], cwd=folder, capture_output=True, text=True,
+                              env={**os.environ, "URL": self.site.endpoint}, stdin=subprocess.DEVNULL)
+        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+        verified, stored, hashed, *record = done.stdout.splitlines()
+        self.assertEqual("Verified OK", verified)
+        self.assertRegex(stored, "^[0-9a-f]{64}$")
+        self.assertEqual(stored, hashed)
+        self.assertIn("sequence: 7", record)
 
 
 class Tampering(ApplianceTest):

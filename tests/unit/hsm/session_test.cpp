@@ -1,6 +1,8 @@
 #include "hsm/pkcs11/session.h"
 
+#include <atomic>
 #include <set>
+#include <thread>
 
 #include "hsm/pkcs11/key_kinds.h"
 #include "hsm/pkcs11/session_pool.h"
@@ -217,6 +219,26 @@ TEST_P(SessionTest, GivesRandomBytes) {
   ASSERT_THAT(session_->Random(one), IsOk());
   ASSERT_THAT(session_->Random(two), IsOk());
   EXPECT_NE(one, two);
+}
+
+TEST_P(SessionTest, ACopyInTheMakingIsNotTakenForASecondTokenObject) {
+  auto key = GenerateMacKey(*session_, {.token = true, .label = "mac"});
+  ASSERT_THAT(key, IsOk());
+  key->Release();
+  std::atomic<bool> done = false;
+  std::thread copying([&] {
+    while (!done) {
+      const auto session = connection_->NewSession();
+      EXPECT_THAT(session->Ensure(), IsOk());
+      EXPECT_THAT(session->SessionCopy(CKO_SECRET_KEY, "mac"), IsOk());
+    }
+  });
+  for (int i = 0; i < 1000; ++i) {
+    session_->ForgetTokenObjects();
+    EXPECT_THAT(session_->FindTokenObject(CKO_SECRET_KEY, "mac"), IsOk());
+  }
+  done = true;
+  copying.join();
 }
 
 TEST_P(SessionTest, PoolLendsAFixedNumberOfSessions) {
