@@ -112,6 +112,21 @@ class WrongWrapping(ApplianceTest):
                     digest = os.urandom(32)
                     self.assert_verifies(self.public_pem(key), api.sign(key, digest), digest)
 
+    def test_a_new_key_that_was_wrapped_wrong_is_not_made(self):
+        api = self.api()
+        for algorithm in ("EC_P256", "RSA_2048"):
+            with self.subTest(algorithm=algorithm):
+                name = f"new-{algorithm.lower().replace('_', '-')}"
+                interposer.play(self.site.files, "C_WrapKey corrupt times 1")
+                with self.assertRaises(ApiError) as refused:
+                    api.create_key(name, algorithm)
+                self.assertEqual("internal", refused.exception.code)
+                self.assertIn("nothing was kept", refused.exception.message)
+                interposer.play(self.site.files)
+                api.create_key(name, algorithm)
+                digest = os.urandom(32)
+                self.assert_verifies(self.public_pem(name), api.sign(name, digest), digest)
+
 
 class MissingMechanism(ApplianceTest):
     token = staticmethod(interposer.token)

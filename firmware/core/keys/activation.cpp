@@ -59,13 +59,18 @@ Result<Blob> WrapAfresh(const ActivationTools& tools, hsm::Object key, const Key
   return fresh;
 }
 
+Result<hsm::ObjectHandle> UnwrapReplica(const ActivationTools& tools, const Blob& replica,
+                                        const PublicKeyCache::Entry& public_key) {
+  auto key = hsm::Unwrap(
+      tools.session, replica.key_wrap, tools.keys.domain_kek, replica.wrapped_key,
+      tools.capabilities.UnwrapTemplate(KindOf(replica.header.algorithm), public_key.public_value));
+  if (!key.ok()) return NotUnwrapped(key.error());
+  return key;
+}
+
 Result<Blob> WrapForVault(const ActivationTools& tools, const Blob& replica,
                           const PublicKeyCache::Entry& public_key) {
-  const hsm::KeyKind kind = KindOf(replica.header.algorithm);
-  TWINSEAL_ASSIGN_OR_RETURN(
-      hsm::ObjectHandle key,
-      hsm::Unwrap(tools.session, replica.key_wrap, tools.keys.domain_kek, replica.wrapped_key,
-                  tools.capabilities.UnwrapTemplate(kind, public_key.public_value)));
+  TWINSEAL_ASSIGN_OR_RETURN(hsm::ObjectHandle key, UnwrapReplica(tools, replica, public_key));
   TWINSEAL_ASSIGN_OR_RETURN(Blob fresh, WrapAfresh(tools, key.get(), replica.header));
   TWINSEAL_RETURN_IF_ERROR(key.Destroy());
   return fresh;

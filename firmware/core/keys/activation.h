@@ -38,6 +38,11 @@ Result<std::vector<Bytes>> MakeSignatures(hsm::Session& session, hsm::Object key
 // Wraps `key` under a KEK made for this alone: a vault blob with this header, not bound yet.
 Result<Blob> WrapAfresh(const ActivationTools& tools, hsm::Object key, const KeyHeader& header);
 
+// The key of a replica blob that this domain made: a session object. data_loss when the HSM cannot
+// unwrap it.
+Result<hsm::ObjectHandle> UnwrapReplica(const ActivationTools& tools, const Blob& replica,
+                                        const PublicKeyCache::Entry& public_key);
+
 // The key of a replica blob, whose binding was verified, wrapped under a fresh KEK for the vault.
 Result<Blob> WrapForVault(const ActivationTools& tools, const Blob& replica,
                           const PublicKeyCache::Entry& public_key);

@@ -142,7 +142,7 @@ Result<ReplicaBlob> KeyEngine::Generate(Workbench& bench, const KeyHeader& heade
                                Describe(header.id, header.version), Number(marks->version) + 1));
     }
   }
-  const KeyMaker maker(bench.session(), ready.keys, *ready.capabilities);
+  const KeyMaker maker(bench, ready.keys, *ready.capabilities);
   TWINSEAL_ASSIGN_OR_RETURN(Blob blob, maker.Make(header));
   TWINSEAL_ASSIGN_OR_RETURN(Bytes bytes, Bind(bench.session(), ready.keys, blob));
   return ReplicaBlob{.bytes = std::move(bytes), .header = std::move(blob.header)};

@@ -3,7 +3,10 @@
 #include <array>
 #include <string>
 
+#include <fmt/format.h>
+
 #include "common/crypto/algorithms.h"
+#include "firmware/core/keys/activation.h"
 #include "firmware/core/keys/signing.h"
 #include "firmware/core/keys/token_keys.h"
 #include "hsm/pkcs11/key_kinds.h"
@@ -45,7 +48,6 @@ Result<Blob> KeyMaker::MakeWrapped(const KeyHeader& header) const {
                             hsm::GenerateSigningPair(session_, kind, {.extractable = true}));
   TWINSEAL_ASSIGN_OR_RETURN(const crypto::PublicKey public_key,
                             ReadPublicKey(session_, header.algorithm, pair.public_key.get()));
-  TWINSEAL_RETURN_IF_ERROR(CheckPair(session_, public_key, pair.private_key.get()));
   Blob blob;
   blob.kind = BlobKind::kReplica;
   blob.header = header;
@@ -55,7 +57,25 @@ Result<Blob> KeyMaker::MakeWrapped(const KeyHeader& header) const {
                             hsm::Wrap(session_, wrap, keys_.domain_kek, pair.private_key.get()));
   TWINSEAL_RETURN_IF_ERROR(pair.private_key.Destroy());
   TWINSEAL_RETURN_IF_ERROR(pair.public_key.Destroy());
+  TWINSEAL_RETURN_IF_ERROR(CheckWrapped(blob));
   return blob;
+}
+
+Status KeyMaker::CheckWrapped(const Blob& blob) const {
+  const KeyHeader& header = blob.header;
+  TWINSEAL_ASSIGN_OR_RETURN(
+      const PublicKeyCache::Entry* public_key,
+      bench_.public_keys().Get(header.id, header.version, header.algorithm, header.public_key));
+  auto key = UnwrapReplica({session_, keys_, capabilities_}, blob, *public_key);
+  if (!key.ok() && key.error().code() == Code::kDataLoss) {
+    return Error(Code::kInternal,
+                 fmt::format("the HSM cannot unwrap the new key that it wrapped ({}); nothing was "
+                             "kept",
+                             key.error().message()));
+  }
+  if (!key.ok()) return key.error();
+  TWINSEAL_RETURN_IF_ERROR(CheckPair(session_, public_key->key, key->get()));
+  return key->Destroy();
 }
 
 Result<Blob> KeyMaker::MakeOnToken(const KeyHeader& header) const {
