@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include "agent/cli/program.h"
+#include "common/base/standard_streams.h"
 
 int main(int argc, char** argv) {
+  twinseal::OpenStandardStreams();
   std::ios::sync_with_stdio(false);
   const twinseal::cli::Surroundings surroundings{
       .out = std::cout,

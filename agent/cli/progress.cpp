@@ -25,7 +25,7 @@ std::string Amount(Progress::Unit unit, std::uint64_t amount) {
 
 }  // namespace
 
-Progress::Progress(std::ostream* out, std::string name, Unit unit,
+Progress::Progress(std::ostream* out, const std::string& name, Unit unit,
                    std::optional<std::uint64_t> total, Clock clock)
     : out_(out),
       unit_(unit),

@@ -18,8 +18,8 @@ class Progress {
   using Clock = std::function<std::chrono::steady_clock::time_point()>;
 
   // `out` null: draws nothing at all. `total` is nothing when it is not known.
-  Progress(std::ostream* out, std::string name, Unit unit, std::optional<std::uint64_t> total,
-           Clock clock = std::chrono::steady_clock::now);
+  Progress(std::ostream* out, const std::string& name, Unit unit,
+           std::optional<std::uint64_t> total, Clock clock = std::chrono::steady_clock::now);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;

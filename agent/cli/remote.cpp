@@ -105,10 +105,13 @@ Result<std::unique_ptr<Remote>> ConnectRemote(const Config& config) {
   options.ca_pem = ToString(*ca);
   options.certificate_pem = ToString(*certificate);
   options.key_pem = std::move(key).value();
-  TWINSEAL_ASSIGN_OR_RETURN(std::unique_ptr<connect::Client> client,
-                            connect::Client::Create(std::move(options)));
-  return std::unique_ptr<Remote>(
-      std::make_unique<ConnectedRemote>(config.endpoints, std::move(client), config.timeout));
+  Result<std::unique_ptr<connect::Client>> client = connect::Client::Create(std::move(options));
+  if (!client.ok()) {
+    return client.error().Within(
+        fmt::format("with {}, {} and {}", config.ca, config.certificate, config.key));
+  }
+  return std::unique_ptr<Remote>(std::make_unique<ConnectedRemote>(
+      config.endpoints, std::move(client).value(), config.timeout));
 }
 
 }  // namespace twinseal::cli

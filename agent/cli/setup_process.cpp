@@ -18,8 +18,6 @@
 #include "agent/cli/text.h"
 #include "common/base/bytes.h"
 
-extern char** environ;
-
 namespace twinseal::cli {
 namespace {
 
@@ -84,6 +82,7 @@ Result<Child> Start(const SetupProgram& setup, int socket) {
     arguments.push_back(setup.token_label);
   }
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
 

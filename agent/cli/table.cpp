@@ -38,7 +38,7 @@ void Table::Print(std::ostream& out) {
   rows_.clear();
 }
 
-void Fields::Add(std::string name, std::string value) {
+void Fields::Add(std::string name, const std::string& value) {
   fields_.emplace_back(std::move(name) + ":", value.empty() ? "-" : Printable(value));
 }
 

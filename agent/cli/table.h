@@ -29,7 +29,7 @@ class Table {
 // "Name:    value" lines, aligned.
 class Fields {
  public:
-  void Add(std::string name, std::string value);
+  void Add(std::string name, const std::string& value);
   void Print(std::ostream& out) const;
 
  private:

@@ -21,7 +21,7 @@ struct Unit {
   std::int64_t seconds;
 };
 constexpr std::array<Unit, 5> kUnits = {
-    {{'w', 7 * 86'400}, {'d', 86'400}, {'h', 3'600}, {'m', 60}, {'s', 1}}};
+    {{'w', 604'800}, {'d', 86'400}, {'h', 3'600}, {'m', 60}, {'s', 1}}};
 constexpr std::int64_t kMaxDurationSeconds = 100LL * 365 * 86'400;
 
 template <typename Enum>

@@ -63,6 +63,12 @@ long CurlMilliseconds(Milliseconds time) {
   return static_cast<long>(std::clamp<std::int64_t>(time.count(), 1, INT32_MAX));
 }
 
+// How long a call may take from now on, and how much of it reaching the server.
+struct Patience {
+  Milliseconds call;
+  Milliseconds connect;
+};
+
 // One connection, or one to each endpoint. One thread at a time.
 class Transfer {
  public:
@@ -107,7 +113,6 @@ class Transfer {
     set(CURLOPT_TCP_KEEPALIVE, 1L);
     set(CURLOPT_TCP_KEEPIDLE, kKeepAliveSeconds);
     set(CURLOPT_TCP_KEEPINTVL, kKeepAliveSeconds);
-    set(CURLOPT_CONNECTTIMEOUT_MS, CurlMilliseconds(options.connect_timeout));
     set(CURLOPT_WRITEFUNCTION, &Collect);
     if (!good) easy_.reset();
   }
@@ -115,11 +120,12 @@ class Transfer {
   bool good() const { return easy_ != nullptr; }
 
   Outcome Post(const std::string& endpoint, std::string_view path, const std::string& body,
-               Milliseconds timeout) {
+               Patience patience) {
     HeaderList headers;
     if (!AppendHeader(headers, "Content-Type: application/proto") ||
         !AppendHeader(headers, "Connect-Protocol-Version: 1") ||
-        !AppendHeader(headers, fmt::format("Connect-Timeout-Ms: {}", CurlMilliseconds(timeout))) ||
+        !AppendHeader(headers,
+                      fmt::format("Connect-Timeout-Ms: {}", CurlMilliseconds(patience.call))) ||
         // Asking first whether a body is welcome costs a round trip for each larger one.
         !AppendHeader(headers, "Expect:")) {
       return Failure{Error(Code::kInternal, "libcurl has no memory"), false};
@@ -128,24 +134,25 @@ class Transfer {
     curl_easy_setopt(easy_.get(), CURLOPT_POSTFIELDS, body.data());
     curl_easy_setopt(easy_.get(), CURLOPT_POSTFIELDSIZE_LARGE,
                      static_cast<curl_off_t>(body.size()));
-    return Perform(endpoint, path, headers.get(), timeout);
+    return Perform(endpoint, path, headers.get(), patience);
   }
 
-  Outcome Get(const std::string& endpoint, std::string_view path, Milliseconds timeout) {
+  Outcome Get(const std::string& endpoint, std::string_view path, Patience patience) {
     curl_easy_setopt(easy_.get(), CURLOPT_HTTPGET, 1L);
-    return Perform(endpoint, path, nullptr, timeout);
+    return Perform(endpoint, path, nullptr, patience);
   }
 
  private:
   Outcome Perform(const std::string& endpoint, std::string_view path, curl_slist* headers,
-                  Milliseconds timeout) {
+                  Patience patience) {
     const std::string url = fmt::format("{}{}", endpoint, path);
     Answer answer{};
     words_[0] = '\0';
     CURL* const easy = easy_.get();
     curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, CurlMilliseconds(timeout + kAnswerGrace));
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CurlMilliseconds(patience.connect));
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, CurlMilliseconds(patience.call + kAnswerGrace));
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, &answer.body);
     const CURLcode done = curl_easy_perform(easy);
     // Neither may outlive this call in libcurl's hands.
@@ -230,6 +237,11 @@ class Client::Impl {
 
   const std::vector<std::string>& endpoints() const { return options_.endpoints; }
 
+  // `timeout` for a call, of which reaching the server may take `connect` at most.
+  Patience Within(Milliseconds timeout, Milliseconds connect) const {
+    return {timeout, std::min(connect, options_.connect_timeout)};
+  }
+
   struct Tried {
     Status status;
     bool sent = false;      // The server may have acted on it.
@@ -237,11 +249,11 @@ class Client::Impl {
   };
 
   Tried TryCall(std::size_t endpoint, std::string_view path, const std::string& body,
-                Milliseconds timeout, google::protobuf::Message& response) {
+                Patience patience, google::protobuf::Message& response) {
     std::unique_ptr<Transfer> transfer = Take();
     if (!transfer->good())
       return {Error(Code::kInternal, "libcurl cannot be set up"), false, false};
-    Transfer::Outcome outcome = transfer->Post(options_.endpoints[endpoint], path, body, timeout);
+    Transfer::Outcome outcome = transfer->Post(options_.endpoints[endpoint], path, body, patience);
     GiveBack(std::move(transfer));
     if (auto* const failure = std::get_if<Transfer::Failure>(&outcome)) {
       return {failure->error, failure->sent, false};
@@ -250,10 +262,10 @@ class Client::Impl {
             true};
   }
 
-  Result<std::string> Get(std::size_t endpoint, std::string_view path, Milliseconds timeout) {
+  Result<std::string> Get(std::size_t endpoint, std::string_view path, Patience patience) {
     std::unique_ptr<Transfer> transfer = Take();
     if (!transfer->good()) return Error(Code::kInternal, "libcurl cannot be set up");
-    Transfer::Outcome outcome = transfer->Get(options_.endpoints[endpoint], path, timeout);
+    Transfer::Outcome outcome = transfer->Get(options_.endpoints[endpoint], path, patience);
     GiveBack(std::move(transfer));
     if (auto* const failure = std::get_if<Transfer::Failure>(&outcome)) return failure->error;
     auto& answer = std::get<Transfer::Answer>(outcome);
@@ -274,10 +286,12 @@ class Client::Impl {
         failures.emplace_back(Code::kDeadlineExceeded, "the time for the call is over");
         break;
       }
-      const Tried tried = TryCall(endpoint, path, body, left, response);
+      // One that does not answer leaves time for those behind it.
+      const auto share = left / static_cast<std::int64_t>(options_.endpoints.size() - i);
+      const Tried tried = TryCall(endpoint, path, body, Within(left, share), response);
       const bool next =
           !tried.status.ok() && PassOver(tried.status.error()) &&
-          !(tried.answered && tried.status.error().code() == Code::kUnauthenticated) &&
+          (!tried.answered || tried.status.error().code() != Code::kUnauthenticated) &&
           (options.repeatable || !tried.sent);
       if (!next) {
         if (tried.answered) preferred_.store(endpoint, std::memory_order_relaxed);
@@ -307,11 +321,11 @@ class Client::Impl {
   static Error Summary(const std::vector<Error>& failures) {
     if (failures.size() == 1) return failures.front();
     std::string text;
-    for (const Error& failure : failures) text += (text.empty() ? "" : ". ") + failure.message();
+    for (const Error& failure : failures) text += (text.empty() ? "" : "; ") + failure.message();
     const bool trust = std::ranges::all_of(
         failures, [](const Error& failure) { return failure.code() == Code::kUnauthenticated; });
     return Error(trust ? Code::kUnauthenticated : Code::kUnavailable,
-                 fmt::format("no endpoint could be used. {}", text));
+                 fmt::format("no endpoint could be used: {}", text));
   }
 
   std::unique_ptr<Transfer> Take() TWINSEAL_EXCLUDES(mutex_) {
@@ -360,12 +374,14 @@ Status Client::CallAt(std::size_t endpoint, std::string_view path,
                       const google::protobuf::Message& request, google::protobuf::Message& response,
                       const CallOptions& options) {
   TWINSEAL_ASSIGN_OR_RETURN(const std::string body, Encode(Encoding::kProto, request));
-  return impl_->TryCall(endpoint, path, body, options.timeout, response).status;
+  return impl_
+      ->TryCall(endpoint, path, body, impl_->Within(options.timeout, options.timeout), response)
+      .status;
 }
 
 Result<std::string> Client::GetAt(std::size_t endpoint, std::string_view path,
                                   const CallOptions& options) {
-  return impl_->Get(endpoint, path, options.timeout);
+  return impl_->Get(endpoint, path, impl_->Within(options.timeout, options.timeout));
 }
 
 }  // namespace twinseal::connect

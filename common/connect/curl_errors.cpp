@@ -45,6 +45,10 @@ Told ServerNotTrusted(long verify_result, std::string_view words) {
     case X509_V_ERR_CERT_NOT_YET_VALID:
       return {Code::kUnauthenticated,
               "has a certificate that is not valid yet; is this machine's clock right?"};
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+      return {Code::kUnauthenticated,
+              "has a certificate that it issued itself: either its signing core has not started "
+              "since twinseald did, and its log says why, or the CA file is another appliance's"};
     default:
       return {
           Code::kUnauthenticated,

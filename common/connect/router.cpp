@@ -88,6 +88,7 @@ const Route* Router::Find(std::string_view path) const {
 
 std::vector<std::string> Router::Paths() const {
   std::vector<std::string> paths;
+  paths.reserve(routes_.size());
   for (const auto& [path, route] : routes_) paths.push_back(path);
   return paths;
 }

@@ -164,6 +164,7 @@ class Router {
   // caller that is admitted, with (CallContext, Result<Query>, Reply<Answer>); the query is an
   // error when the body was refused or cannot be read, which is then to be answered.
   template <typename Query, typename Answer, typename TypedHandler>
+  // NOLINTNEXTLINE(performance-unnecessary-value-param): moved on below, which a template hides
   void Add(std::string path, Access access, TypedHandler handler, RouteOptions options = {}) {
     auto shared = std::make_shared<const TypedHandler>(std::move(handler));
     AddConnect(

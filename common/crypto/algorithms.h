@@ -53,7 +53,7 @@ std::string_view Name(v1::Scheme scheme);
 bool Fits(const SchemeInfo& scheme, const AlgorithmInfo& algorithm);
 
 // The message of an Ed25519 signature is sent whole; this is the most that one may have, in bytes.
-inline constexpr std::size_t kMaxPureMessage = 64 * 1024;
+inline constexpr std::size_t kMaxPureMessage = 65'536;
 
 // invalid_argument when `digest` is not what the scheme signs: a digest of its length, or a message
 // within the limit.

@@ -76,7 +76,7 @@ struct Transaction {
 // The limits of etcd, so that what one engine takes the other takes (etcd: --max-txn-ops,
 // --max-request-bytes).
 inline constexpr std::size_t kMaxOperations = 128;
-inline constexpr std::size_t kMaxTransactionBytes = 1536 * 1024;
+inline constexpr std::size_t kMaxTransactionBytes = std::size_t{1536} * 1024;
 
 // For engines: invalid_argument, saying which rule was broken, for a transaction that is beyond the
 // limits, names an empty key or writes one twice.

@@ -33,8 +33,9 @@ void CommitBell::Wake() {
   rings_.NotifyAll();
 }
 
-SqliteFeed::SqliteFeed(std::unique_ptr<StoreReader> reader, CommitBell& bell, std::string prefix,
-                       Revision after, std::function<void(const Change&)> on_change,
+SqliteFeed::SqliteFeed(std::unique_ptr<StoreReader> reader, CommitBell& bell,
+                       const std::string& prefix, Revision after,
+                       std::function<void(const Change&)> on_change,
                        std::function<void(const Error&)> on_lost)
     : reader_(std::move(reader)),
       bell_(bell),

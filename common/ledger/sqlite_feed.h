@@ -33,7 +33,7 @@ class CommitBell {
 class SqliteFeed final : public Feed {
  public:
   // `bell` must outlive the feed. Begins to call at once.
-  SqliteFeed(std::unique_ptr<StoreReader> reader, CommitBell& bell, std::string prefix,
+  SqliteFeed(std::unique_ptr<StoreReader> reader, CommitBell& bell, const std::string& prefix,
              Revision after, std::function<void(const Change&)> on_change,
              std::function<void(const Error&)> on_lost);
   ~SqliteFeed() override;

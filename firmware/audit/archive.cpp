@@ -37,7 +37,7 @@ constexpr std::uint64_t kFrontierEvery = 1000;
 // three times as long; so it begins anew soon, over what is there.
 constexpr int kTidyPages = 512;
 // What one page of a listing holds at most, in bytes; a page has one record at least.
-constexpr std::size_t kPageBytes = 1024 * 1024;
+constexpr std::size_t kPageBytes = std::size_t{1024} * 1024;
 
 std::int64_t Signed(std::uint64_t number) { return static_cast<std::int64_t>(number); }
 std::uint64_t Unsigned(std::int64_t number) { return static_cast<std::uint64_t>(number); }
@@ -183,7 +183,7 @@ Status ArchiveWriter::Replay(merkle::Frontier& tree, std::optional<std::uint64_t
 Status ArchiveWriter::Write(std::span<v1::AuditRecord* const> records,
                             const std::optional<SignedTree>& checkpoint) {
   merkle::Frontier tree = tree_;
-  const Status written = sqlite::Guard(kWhat, [&]() -> Status {
+  Status written = sqlite::Guard(kWhat, [&]() -> Status {
     SQLite::Transaction transaction(*database_, SQLite::TransactionBehavior::IMMEDIATE);
     for (v1::AuditRecord* record : records) Insert(*record, tree);
     if (checkpoint) {

@@ -22,7 +22,7 @@ using SteadyClock = std::chrono::steady_clock;
 // One transaction's records at most: the last one's caller waits for all of them.
 constexpr std::size_t kBatchRecords = 1024;
 // Records that wait for the disk, in bytes.
-constexpr std::size_t kQueueBytes = 64 * 1024 * 1024;
+constexpr std::size_t kQueueBytes = std::size_t{64} * 1024 * 1024;
 
 std::int64_t SystemMicroseconds() {
   return std::chrono::duration_cast<std::chrono::microseconds>(

@@ -76,7 +76,7 @@ class AuditLog {
   static constexpr std::size_t kMaxPageSize = 1000;
   // A serialized record's largest size: room for the 1,024 digests of a batch, or one Ed25519
   // message.
-  static constexpr std::size_t kMaxRecordBytes = 160 * 1024;
+  static constexpr std::size_t kMaxRecordBytes = std::size_t{160} * 1024;
 
   using Done = std::function<void(Status)>;
 

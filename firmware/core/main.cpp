@@ -205,9 +205,9 @@ CoreExit Run(const Options& options) {
 int main(int argc, char** argv) {
   using twinseal::core_protocol::CoreExit;
   // A closed socket or log is an error of that call, not the end of the process.
-  signal(SIGPIPE, SIG_IGN);
+  (void)signal(SIGPIPE, SIG_IGN);
   // A file-size limit is met as a full disk is: by the error of the write.
-  signal(SIGXFSZ, SIG_IGN);
+  (void)signal(SIGXFSZ, SIG_IGN);
   try {
     int exit_status = 0;
     const auto options = twinseal::core::ParseOptions(argc, argv, exit_status);

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "common/base/standard_streams.h"
 #include "firmware/service/appliance/appliance.h"
 #include "firmware/service/initialize/setup.h"
 #include "firmware/service/runtime/options.h"
@@ -38,9 +39,9 @@ sigset_t BlockSignals() {
   sigemptyset(&signals);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
+  (void)std::signal(SIGPIPE, SIG_IGN);
   // A file-size limit is met as a full disk is: by the error of the write.
-  std::signal(SIGXFSZ, SIG_IGN);
+  (void)std::signal(SIGXFSZ, SIG_IGN);
   return signals;
 }
 
@@ -68,6 +69,7 @@ int Serve(const Options& options, const sigset_t& signals) {
 
 int main(int argc, char** argv) {
   using namespace twinseal::service;
+  twinseal::OpenStandardStreams();
   Harden();
   int exit_status = EXIT_SUCCESS;
   const std::optional<Options> options = ParseOptions(argc, argv, exit_status);

@@ -68,7 +68,7 @@ struct KeyPair {
 // with the CKR name as origin. Results are at most kMaxResultBytes.
 class Session {
  public:
-  static constexpr std::size_t kMaxResultBytes = 64 * 1024;
+  static constexpr std::size_t kMaxResultBytes = std::size_t{64} * 1024;
 
   // Made by Connection::NewSession.
   explicit Session(Connection& connection);

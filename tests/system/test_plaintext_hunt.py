@@ -1,16 +1,19 @@
 """The true private values of keys, which the token's owner can read, are searched for everywhere that they must not be."""
 
+import base64
 import os
 import resource
 import signal
 import subprocess
+import sys
 import threading
 import time
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bench_sites.vault import vault_blobs
-from support.api import encoded
+from support.api import ApiError, encoded
 from support.appliance import ApplianceTest
 from support.owner import TokenOwner
 from support.traces import Hunt
@@ -49,29 +52,65 @@ class PlaintextHunt(ApplianceTest):
         finally:
             owner.close()
 
-    def load(self) -> None:
-        """Every operation, several times, on several connections at once."""
+    def load(self, load: str) -> None:
+        """Every operation, several times, on several connections at once; the keys' names begin with the load's."""
         def work(number: int) -> None:
             api = self.api()
             for turn in range(3):
-                name = f"brief-{number}-{turn}"
-                api.create_key(name, policy={"minDestructionWaitSeconds": 0, "maxSignaturesPerActivation": 64})
-                api.sign(name, os.urandom(32))
-                api.change("KeyService/RotateKey", key=name)
-                api.change("KeyService/DisableKey", key=name)
-                api.change("KeyService/EnableKey", key=name)
-                api.change("KeyService/ScheduleKeyDestruction", key=name, waitSeconds=0)
-                api.change("KeyService/DestroyKey", key=name)
+                for name in (f"{load}-brief-{number}-{turn}", f"{load}-lasting-{number}-{turn}"):
+                    policy = {"minDestructionWaitSeconds": 0, "maxSignaturesPerActivation": 64}
+                    api.create_key(name, policy=policy)
+                    api.sign(name, os.urandom(32))
+                    api.change("KeyService/RotateKey", key=name)
+                    api.change("KeyService/SetKeyPolicy", key=name, policy={**policy, "applications": ["builder"]})
+                    api.change("KeyService/DisableKey", key=name)
+                    with self.assertRaises(ApiError):
+                        api.sign(name, os.urandom(32))
+                    api.change("KeyService/EnableKey", key=name)
+                    with self.assertRaises(ApiError):
+                        api.sign(name, os.urandom(31))
+                    api.change("KeyService/ScheduleKeyDestruction", key=name, waitSeconds=3600)
+                    api.change("KeyService/CancelKeyDestruction", key=name)
+                    api.change("KeyService/EnableKey", key=name)
+                    api.sign(name, os.urandom(32))
+                brief = f"{load}-brief-{number}-{turn}"
+                api.change("KeyService/ScheduleKeyDestruction", key=brief, waitSeconds=0)
+                try:
+                    api.change("KeyService/DestroyKey", key=brief)
+                except ApiError as refused:
+                    # The appliance itself destroys what is due, and may have been first.
+                    self.assertEqual("failed_precondition", refused.code)
                 for key in ("ec", "rsa"):
                     api.sign(key, os.urandom(32))
                     api.call("SigningService/SignBatch", key=key, digests=[encoded(os.urandom(32))] * 8)
                     api.call("KeyService/GetPublicKey", key=key)
+                api.create_key(f"{load}-token-{number}-{turn}", "ED25519", storage="TOKEN")
+                api.call("SigningService/Sign", key=f"{load}-token-{number}-{turn}", digest=encoded(b"a message"))
+            self.issue("application", f"{load}-{number}")
+            for procedure in ("KeyService/ListKeys", "ApplianceService/GetStatus", "AuditService/ListAuditRecords"):
+                api.call(procedure)
 
-        threads = [threading.Thread(target=work, args=(number,)) for number in range(3)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with ThreadPoolExecutor(3) as threads:
+            list(threads.map(work, range(3)))  # Raises what one of them has met.
+
+    def assert_can_find(self, hunt: Hunt, pkcs8: bytes, secret: bytes) -> None:
+        """In files in every form, and in the memory of another process."""
+        planted = self.site.files.data / "planted"
+        forms = {"raw": secret, "last byte first": secret[::-1], "DER": pkcs8, "hex": secret.hex().encode(),
+                 "capitals": secret.hex().upper().encode(), "colons": secret.hex(":").encode(),
+                 "base64": base64.b64encode(secret), "PEM": base64.encodebytes(pkcs8)}
+        for form, content in forms.items():
+            planted.write_bytes(b"before" + content + b"after")
+            self.assertTrue(hunt.in_files(self.bench.files.folder), form)
+        planted.unlink()
+        program = "import sys; held = bytes.fromhex(sys.stdin.readline()); print(flush=True); sys.stdin.read()"
+        with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              text=True) as holder:
+            holder.stdin.write(secret.hex() + "\n")
+            holder.stdin.flush()
+            holder.stdout.readline()
+            self.assertTrue(any(", raw" in found for found in hunt.in_memory(holder.pid)))
+            holder.stdin.close()
 
     def test_nothing_holds_a_private_key(self):
         api = self.api()
@@ -80,16 +119,14 @@ class PlaintextHunt(ApplianceTest):
         api.create_key("ec-384", "EC_P384")
         secrets = self.secrets_of_every_key()
         self.assertGreaterEqual(len(secrets), 3 + 6)
-        self.load()
+        self.load("first")
         secrets |= self.secrets_of_every_key()
+        self.assertGreaterEqual(len(secrets), 3 + 6 + 9)
         hunt = Hunt(secrets)
-
-        # The hunt can find: in a file, in this process's memory, in every form.
-        planted = self.site.files.data / "planted"
-        planted.write_bytes(b"before" + next(iter(secrets.values())) + b"after")
-        self.assertTrue(hunt.in_files(self.bench.files.folder))
-        planted.unlink()
-        self.assertTrue(hunt.in_memory(os.getpid()))
+        known = subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256",
+                                "-outform", "DER"], capture_output=True, check=True).stdout
+        value = private_values(known)["priv"]
+        self.assert_can_find(Hunt({"planted": value}), known, value)
 
         with self.subTest("files while it runs"):
             self.assertEqual([], hunt.in_files(self.bench.files.folder))
@@ -102,7 +139,9 @@ class PlaintextHunt(ApplianceTest):
                 self.fail(f"an abort left {left}")
         with self.subTest("files after a restart and a stop"):
             self.site.start()
-            self.load()
+            self.load("second")
+            hunt = Hunt(secrets | self.secrets_of_every_key())
+            self.assertEqual([], hunt.in_memory(self.site.process().pid))
             self.site.stop()
             self.assertEqual([], hunt.in_files(self.bench.files.folder))
 

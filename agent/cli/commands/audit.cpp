@@ -182,6 +182,18 @@ Status Verify(Context& context, const VerifyOptions& options) {
   PrintReport(context.out(), site, report, key->Fingerprint(), !options.checkpoint_key.empty(),
               options.form);
   if (report.ok()) return Ok();
+  // A wrong key file looks like this, and no other tampering does.
+  const bool only_forged = std::ranges::all_of(report.findings, [](const audit::Finding& finding) {
+    return finding.kind == audit::Tampering::kForged;
+  });
+  if (only_forged && report.verified_checkpoints == 0) {
+    return Error(Code::kDataLoss,
+                 fmt::format("no checkpoint bears the signature of {}: is it this appliance's "
+                             "audit key? If it is, every checkpoint is forged; keep the "
+                             "appliance's disk as it is",
+                             options.checkpoint_key.empty() ? "the key that the appliance names"
+                                                            : Printable(options.checkpoint_key)));
+  }
   const std::uint64_t others = report.findings.size() - 1 + report.more_findings;
   return Error(
       Code::kDataLoss,
@@ -197,8 +209,11 @@ void AddLogList(CLI::App& group, Commands& commands) {
       group.add_subcommand("list", "List records: who did what, and what came of it");
   app->add_option("--first", options->first,
                   "The first record to list (default: so that the newest are listed)")
-      ->type_name("N");
-  app->add_option("--limit", options->limit, "How many at most (default 100)")->type_name("N");
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber);
+  app->add_option("--limit", options->limit, "How many at most (default 100)")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
   AddOutput(*app, options->form);
   app->callback([options, &commands] {
     commands.Select(
@@ -216,7 +231,9 @@ void AddLogVerify(CLI::App& group, Commands& commands) {
       ->type_name(kFileType);
   AddOutput(*app, options->form);
   app->footer(
-      "Exit status 1 when a record was changed, removed or reordered, or a checkpoint forged.");
+      "Exit status 1 when a record was changed, removed, reordered, rewritten or cut off, or a "
+      "checkpoint forged.\n"
+      "To put the key aside: twinseal key public twinseal.audit.SITE --out FILE");
   app->callback([options, &commands] {
     commands.Select({"verifying the audit log",
                      [options](Context& context) { return Verify(context, *options); }});

@@ -128,8 +128,9 @@ void AddDestroy(CLI::App& group, Commands& commands) {
   CLI::Option* const wait = AddDuration(*app, "--wait", options->wait,
                                         "How long the key can still be kept, as 30d or 12h "
                                         "(default 30d; its policy may ask for more)");
-  app->add_flag("--now", options->now,
-                "Destroy a key whose waiting period is over; nothing brings it back")
+  app->add_flag(
+         "--now", options->now,
+         "Destroy a key whose waiting period is over, which the appliance soon does by itself")
       ->excludes(wait);
   AddRequestId(*app, options->request_id);
   AddOutput(*app, options->form);
@@ -137,7 +138,7 @@ void AddDestroy(CLI::App& group, Commands& commands) {
       "Examples:\n"
       "  twinseal key destroy code-signing --wait 30d   stops it now, destroys it in 30 days\n"
       "  twinseal key cancel-destruction code-signing   keeps it after all\n"
-      "  twinseal key destroy code-signing --now        when the waiting period is over");
+      "  twinseal key destroy code-signing --now        the moment the waiting period is over");
   app->callback([options, &commands] {
     commands.Select({"destroying key " + Printable(options->key),
                      [options](Context& context) { return Destroy(context, *options); }});

@@ -1,24 +1,32 @@
 #include "agent/cli/commands/key_options.h"
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 #include "agent/cli/commands/options.h"
 #include "agent/cli/words.h"
 #include "common/crypto/algorithms.h"
 
 namespace twinseal::cli {
+
 void PolicyOptions::AddTo(CLI::App& app, bool clearing) {
+  // What is not named stays as it is where a policy is changed.
+  const auto with_default = [clearing](std::string_view help, std::string_view value) {
+    return clearing ? std::string(help) : fmt::format("{} (default {})", help, value);
+  };
   CLI::Option* const applications =
       AddParsedList(app, "--application", applications_, ParseText,
                     "An application that may sign with the key; repeatable")
           ->type_name("NAME");
   CLI::Option* const schemes =
-      AddParsedList(app, "--scheme", schemes_, crypto::ParseScheme,
-                    "A scheme that the key may sign with (default each that fits); repeatable")
+      AddParsedList(
+          app, "--scheme", schemes_, crypto::ParseScheme,
+          with_default("A scheme that the key may sign with; repeatable", "each that fits"))
           ->type_name(SchemeWords());
-  CLI::Option* const sites = AddParsedList(app, "--site", sites_, ParseText,
-                                           "A site that may hold the key (default all); repeatable")
-                                 ->type_name("NAME");
+  CLI::Option* const sites =
+      AddParsedList(app, "--site", sites_, ParseText,
+                    with_default("A site that may hold the key; repeatable", "all"))
+          ->type_name("NAME");
   if (clearing) {
     app.add_flag("--no-application", no_application_, "Let no application sign with the key")
         ->excludes(applications);
@@ -27,18 +35,18 @@ void PolicyOptions::AddTo(CLI::App& app, bool clearing) {
     app.add_flag("--any-site", any_site_, "Let every site hold the key")->excludes(sites);
   }
   app.add_option("--max-signatures-per-activation", max_signatures_,
-                 "How many waiting requests may share one activation (default 1)")
+                 with_default("How many waiting requests may share one activation", "1"))
       ->type_name("N")
       ->check(CLI::Range(1U, 1024U));
   AddParsed(app, "--isolation", isolation_, ParseIsolation,
-            "What a site does with the key when it is cut off (default continue)")
+            with_default("What a site does with the key when it is cut off", "continue"))
       ->type_name("stop|continue");
   app.add_option("--isolation-seconds", isolation_seconds_,
-                 "For how long it goes on then (default 86400)")
+                 with_default("For how many seconds it goes on then", "86400"))
       ->type_name("N")
       ->check(CLI::Range(1U, 4'294'967'295U));
   AddDuration(app, "--min-destruction-wait", min_wait_,
-              "Least time between `key destroy` and destruction, as 7d or 12h (default 7d)");
+              with_default("Least time between `key destroy` and destruction, as 7d or 12h", "7d"));
 }
 
 void PolicyOptions::ApplyTo(v1::KeyPolicy& policy) const {

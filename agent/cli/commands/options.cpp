@@ -47,7 +47,9 @@ CLI::Option* AddRequestId(CLI::App& app, std::string& id) {
                TWINSEAL_ASSIGN_OR_RETURN(const RequestId parsed, RequestId::Parse(text));
                return parsed.text();
              },
-             "Repeat a request: the same id gives the same result and does nothing twice")
+             "Repeat a request: the same id (8 to 64 characters) gives the same result and does "
+             "nothing "
+             "twice")
       ->type_name("ID");
 }
 

@@ -1,5 +1,6 @@
 // `twinseal sign`: digests are made here, from files of any size; signatures come from the
 // appliance.
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -67,6 +68,12 @@ void Tell(const Surroundings& surroundings, const std::string& key, const Signed
                                   Printable(made.signature_file));
 }
 
+// Whether the output is the input, by whatever names.
+bool IsSameFile(const std::string& in, const std::string& out) {
+  std::error_code none;
+  return in != "-" && std::filesystem::equivalent(in, out, none);
+}
+
 Status SignOne(Context& context, const SignOptions& options) {
   const Surroundings& surroundings = context.surroundings();
   const bool to_output = options.out.empty() || options.out == "-";
@@ -75,6 +82,10 @@ Status SignOne(Context& context, const SignOptions& options) {
     return Error(
         Code::kFailedPrecondition,
         "a signature is binary and would spoil the terminal; give --out FILE or --output json");
+  }
+  if (!to_output && IsSameFile(options.in, options.out)) {
+    return Error(Code::kInvalidArgument,
+                 "the signature would replace the file; give another --out");
   }
   TWINSEAL_ASSIGN_OR_RETURN(Remote* const remote, context.remote());
   TWINSEAL_ASSIGN_OR_RETURN(const v1::Scheme scheme,
@@ -161,8 +172,8 @@ Status SignMany(Context& context, const SignOptions& options) {
 
 void AddSign(CLI::App& root, Commands& commands) {
   const auto options = std::make_shared<SignOptions>();
-  CLI::App* const app =
-      root.add_subcommand("sign", "Sign files; only their digests leave this machine");
+  CLI::App* const app = root.add_subcommand(
+      "sign", "Sign files; only their digests leave this machine (with ed25519 the files)");
   AddKeyName(*app, options->key, "--key");
   CLI::Option* const in =
       app->add_option("--in", options->in, "File to sign; - is the standard input")

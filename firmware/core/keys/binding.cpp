@@ -44,8 +44,8 @@ Result<Bytes> Bind(hsm::Session& session, const DomainKeys& keys, Blob& blob) {
 }
 
 Status VerifyBinding(hsm::Session& session, const DomainKeys& keys, BytesView blob) {
-  const Status verified = session.VerifyMac(hsm::Mechanism(CKM_SHA256_HMAC), keys.binding_key,
-                                            BoundPart(blob), BindingPart(blob));
+  Status verified = session.VerifyMac(hsm::Mechanism(CKM_SHA256_HMAC), keys.binding_key,
+                                      BoundPart(blob), BindingPart(blob));
   if (verified.ok()) return verified;
   // NSS softokn blames the data's length when an HMAC is wrong; HMAC takes data of any length.
   if (verified.error().code() != Code::kDataLoss &&

@@ -61,8 +61,8 @@ Status WriteAll(int fd, std::string_view text, const std::filesystem::path& path
 
 }  // namespace
 
-RefusedPinFile::RefusedPinFile(std::filesystem::path folder, std::string token)
-    : path_(std::move(folder) / kFileName), token_(std::move(token)) {}
+RefusedPinFile::RefusedPinFile(const std::filesystem::path& folder, std::string token)
+    : path_(folder / kFileName), token_(std::move(token)) {}
 
 Result<bool> RefusedPinFile::Holds(const Secret& pin) const {
   const UniqueFd file(open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));

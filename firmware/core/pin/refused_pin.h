@@ -15,7 +15,7 @@ namespace twinseal::core {
 class RefusedPinFile {
  public:
   // `folder` belongs to the core and exists. `token` names the token as it is configured.
-  RefusedPinFile(std::filesystem::path folder, std::string token);
+  RefusedPinFile(const std::filesystem::path& folder, std::string token);
 
   // Whether this is the PIN that was refused. Takes about 0.1 s when there is a file, and nothing
   // when there is none.

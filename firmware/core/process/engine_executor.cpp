@@ -33,7 +33,7 @@ EngineExecutor::EngineExecutor(hsm::Connection& connection, KeyEngine& engine,
       bench_(*session_) {}
 
 Status EngineExecutor::Ensure() {
-  const Status ensured = session_->Ensure();
+  Status ensured = session_->Ensure();
   if (!ensured.ok() && connection_.needs_restart()) on_restart_needed_();
   return ensured;
 }

@@ -14,7 +14,7 @@ namespace twinseal::core {
 
 Status Initializer::Serve(int fd, FrameWriter& writer) {
   RequestReader reader(fd);
-  const auto take = [&](std::vector<ReceivedRequest> group) {
+  const auto take = [&](const std::vector<ReceivedRequest>& group) {
     for (const ReceivedRequest& received : group) {
       const std::vector<v1::CoreResponse> answers(1, Answer(received.request));
       writer.Answer(answers);

@@ -16,8 +16,10 @@
 #include "firmware/service/appliance/destruction_timer.h"
 #include "firmware/service/appliance/foundation.h"
 #include "firmware/service/appliance/launchers.h"
+#include "firmware/service/appliance/own_record.h"
 #include "firmware/service/core_link/pin_source.h"
 #include "firmware/service/handlers/routes.h"
+#include "firmware/service/health/metrics.h"
 #include "firmware/service/operator_ca/tls_identity.h"
 #include "firmware/service/runtime/data_folder.h"
 
@@ -34,8 +36,9 @@ constexpr std::chrono::seconds kCoreReadyWork{30};
 // others.
 constexpr std::size_t kPoolThreads = 8;
 constexpr std::size_t kPoolQueue = 512;
-// Longer than the default deadline of a request, so that what was accepted is finished.
-constexpr std::chrono::seconds kDrain{20};
+constexpr std::chrono::seconds kLongestRequest{30};
+// So that what was accepted is finished.
+constexpr std::chrono::seconds kDrain = kLongestRequest + std::chrono::seconds(5);
 
 // TLS takes about as much processor as the core's software checks; half the processors for either.
 unsigned ReactorThreads(const Options& options) {
@@ -102,7 +105,14 @@ struct Appliance::Parts {
 
   void Settle() {
     const Deadline deadline = steady_clock::now() + kCoreReadyWork;
-    if (const Result<std::size_t> waiting = foundation.store.SettleAll(deadline); !waiting.ok()) {
+    const auto record = [this](const v1::Key& key) {
+      v1::AuditRecord settled = OwnRecord("appliance/SettleKey", site, key);
+      settled.set_detail(fmt::format("a change that was interrupted is in force: revision {}, {}",
+                                     key.revision(), KeyStateName(key.state())));
+      return audit->AppendAndWait(std::move(settled));
+    };
+    const auto waiting = foundation.store.SettleAll(deadline, record);
+    if (!waiting.ok()) {
       spdlog::error("looking for interrupted changes: {}", waiting.error().message());
     }
     if (const Status renewed = tls.RenewIfDue(deadline); !renewed.ok()) {
@@ -161,6 +171,7 @@ Result<std::unique_ptr<Appliance>> Appliance::Start(const Options& options) {
   server.address = options.address;
   server.port = options.port;
   server.threads = ReactorThreads(options);
+  server.limits.request_timeout = kLongestRequest;
   server.tls = [&parts] { return parts.tls.Current(); };
   const Handlers handlers = {parts.keys, parts.signing, parts.audits, parts.appliance};
   TWINSEAL_ASSIGN_OR_RETURN(

@@ -5,6 +5,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include "firmware/service/appliance/own_record.h"
+
 namespace twinseal::service {
 namespace {
 
@@ -49,20 +51,15 @@ void DestructionTimer::DestroyDue() {
     const Result<std::optional<v1::Key>> done =
         store_.DestroyIfDue(id, std::chrono::steady_clock::now() + kDestructionTime);
     if (done.ok() && !*done) continue;
-    v1::AuditRecord record;
-    record.set_operation("appliance/DestroyKey");
-    record.set_caller_role("appliance");
-    record.set_caller_name(store_.site().text());
-    record.set_key_id(id.Hex());
-    if (const KeyDirectory::View view = directory_.Find(id)) {
-      record.set_key_name(view->key.name());
-      record.set_key_version(view->key.current_version());
-    }
+    v1::Key key;
+    key.set_key_id(id.Hex());
+    if (const KeyDirectory::View view = directory_.Find(id)) key = view->key;
+    v1::AuditRecord record = OwnRecord("appliance/DestroyKey", store_.site(), key);
     if (done.ok()) {
-      record.set_outcome("ok");
       record.set_detail("the waiting period is over");
     } else {
-      // Not recorded each second that the core is away.
+      // Not recorded each second that the core is away. One that is in the ledger already is
+      // recorded when it is settled.
       spdlog::warn("destroying the key {}: {}", id.Hex(), done.error().message());
       if (done.error().code() == Code::kUnavailable) continue;
       record.set_outcome(std::string(CodeName(done.error().code())));

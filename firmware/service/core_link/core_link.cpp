@@ -24,7 +24,7 @@ std::uint32_t MillisecondsUntil(Deadline deadline) {
       std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now())
           .count();
   // 0 would mean "no deadline" to the core.
-  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(left, 1, 24 * 3600 * 1000));
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(left, 1, 86'400'000));
 }
 
 Error Lost() {
@@ -89,6 +89,7 @@ void CoreLink::Call(v1::CoreRequest request, Deadline deadline, Callback done) {
     }
   }
   if (refused) {
+    // NOLINTNEXTLINE(bugprone-use-after-move): what is refused was not moved
     done(*std::move(refused));
     return;
   }

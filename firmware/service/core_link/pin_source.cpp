@@ -97,7 +97,7 @@ Result<UniqueFd> FromTerminal(const std::string& prompt) {
 
 }  // namespace
 
-Result<UniqueFd> AcquirePin(PinSource source) {
+Result<UniqueFd> AcquirePin(const PinSource& source) {
   if (source.fd >= 0) {
     UniqueFd given(source.fd);
     struct stat info {};

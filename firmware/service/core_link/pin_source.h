@@ -27,6 +27,6 @@ struct PinSource {
 // The first of the three that there is. A regular file is handed on as it is; a pipe, a socket's
 // pipe or a terminal is spliced until its end (a terminal: one line). failed_precondition when
 // there is none, which names the three.
-Result<UniqueFd> AcquirePin(PinSource source);
+Result<UniqueFd> AcquirePin(const PinSource& source);
 
 }  // namespace twinseal::service

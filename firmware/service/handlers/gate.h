@@ -3,10 +3,14 @@
 // without.
 #pragma once
 
+#include <chrono>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <string>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "firmware/policy/authorize.h"
 #include "firmware/service/keys/request_log.h"
@@ -26,6 +30,17 @@ struct Call {
   Deadline deadline;
   Result<Message> request;  // Or why it cannot be read, or was not admitted.
 };
+
+// An exception ends here, as an error of this request.
+template <typename Response, typename Work>
+Result<Response> Guarded(const Work& work) {
+  try {
+    return work();
+  } catch (const std::exception& error) {
+    return Error(Code::kInternal,
+                 fmt::format("an error that should not have been: {}; report it", error.what()));
+  }
+}
 
 // Thread-safe.
 class Gate {
@@ -68,7 +83,8 @@ class Gate {
                                    "the request waited too long for its turn; try again"));
               return;
             }
-            Result<Response> result = work(shared->first, shared->second, *operation);
+            Result<Response> result =
+                Guarded<Response>([&] { return work(shared->first, shared->second, *operation); });
             Operation<Response>::Finish(operation, std::move(result));
           });
           if (!accepted) {

@@ -78,7 +78,7 @@ void OnPool(WorkPool& pool, connect::Responder responder, Respond respond) {
 
 void AddHealth(connect::Router& router, ApplianceState& state, WorkPool& pool) {
   router.AddGet("/healthz", connect::Access::Anyone(),
-                [](const connect::Request&, connect::Responder responder) {
+                [](const connect::Request&, const connect::Responder& responder) {
                   responder.Send({200, "text/plain; charset=utf-8", "ok\n", std::nullopt});
                 });
   router.AddGet("/readyz", connect::Access::Anyone(),

@@ -38,8 +38,9 @@ std::string Escaped(std::string_view value) {
 
 std::string KeyStateName(int state) {
   std::string name = v1::KeyState_Name(static_cast<v1::KeyState>(state));
-  std::ranges::transform(name, name.begin(),
-                         [](char c) { return static_cast<char>(std::tolower(c)); });
+  std::ranges::transform(name, name.begin(), [](char c) {
+    return c == '_' ? '-' : static_cast<char>(std::tolower(c));
+  });
   return name;
 }
 
@@ -99,7 +100,7 @@ void RequestMetrics::AppendTo(std::string& text) const {
 
 std::string MetricsText(const RequestMetrics& requests, const ApplianceFigures& figures) {
   std::string text;
-  text.reserve(16 * 1024);
+  text.reserve(std::size_t{16} * 1024);
   requests.AppendTo(text);
   Plain(text, "twinseal_core_up", "gauge", "1 while the signing core answers.",
         figures.core_status.has_value() ? 1 : 0);

@@ -54,7 +54,7 @@ struct ApplianceFigures {
 
 std::string MetricsText(const RequestMetrics& requests, const ApplianceFigures& figures);
 
-// "enabled", "pending_destruction", ...
+// "enabled", "pending-destruction", ..., as the command line has them.
 std::string KeyStateName(int state);
 
 }  // namespace twinseal::service

@@ -123,7 +123,7 @@ Status RecordSetUp(const Files& files, Foundation& foundation, const SiteName& s
   record.set_detail("set up; certificate issued for operator/" + operator_name);
   TWINSEAL_RETURN_IF_ERROR(log->AppendAndWait(std::move(record)));
   log->StartCheckpoints(MakeCheckpointSigner(foundation.audit_key));
-  const Status made = log->MakeCheckpoint();
+  Status made = log->MakeCheckpoint();
   log->Stop();
   return made;
 }

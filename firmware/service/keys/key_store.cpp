@@ -346,11 +346,17 @@ Status KeyStore::Deliver(const KeyId& id, Deadline deadline) {
   return Install(core_, blob, deadline);
 }
 
-Status KeyStore::Settle(const KeyId& id, Deadline deadline) {
+Status KeyStore::Settle(const KeyId& id, Deadline deadline, const Finished& finished) {
   const std::string path = PendingPath(site_, id);
   TWINSEAL_ASSIGN_OR_RETURN(const std::optional<ledger::Entry> mark, ledger_.Get(path));
   if (!mark) return Ok();
   TWINSEAL_RETURN_IF_ERROR(Deliver(id, deadline));
+  if (finished) {
+    // A key on the token whose creation was never committed has a mark and no record.
+    const Result<Stored> stored = Load(id);
+    if (!stored.ok() && stored.error().code() != Code::kNotFound) return stored.error();
+    if (stored.ok()) TWINSEAL_RETURN_IF_ERROR(finished(stored->key));
+  }
   ledger::Transaction transaction;
   transaction.guards.push_back(ledger::UnchangedSince{path, mark->modified});
   transaction.writes.push_back(ledger::Remove{path});
@@ -359,7 +365,7 @@ Status KeyStore::Settle(const KeyId& id, Deadline deadline) {
   return Ok();
 }
 
-Result<std::size_t> KeyStore::SettleAll(Deadline deadline) {
+Result<std::size_t> KeyStore::SettleAll(Deadline deadline, const Finished& finished) {
   const std::string prefix = PendingPrefix(site_);
   TWINSEAL_ASSIGN_OR_RETURN(const ledger::Listing marks,
                             ledger_.List(ledger::Range::Prefix(prefix)));
@@ -368,7 +374,7 @@ Result<std::size_t> KeyStore::SettleAll(Deadline deadline) {
     const Result<KeyId> id = KeyId::FromHex(std::string_view(mark.key).substr(prefix.size()));
     if (!id.ok()) continue;
     const MutexLock lock(Stripe(*id));
-    if (const Status settled = Settle(*id, deadline); !settled.ok()) {
+    if (const Status settled = Settle(*id, deadline, finished); !settled.ok()) {
       spdlog::warn("telling the signing core about key {}: {}", id->Hex(),
                    settled.error().message());
       ++waiting;

@@ -54,9 +54,11 @@ class KeyStore {
   // Gives the core what the ledger has of this key: for one that answered that it does not know the
   // newest revision.
   Status Deliver(const KeyId& key, Deadline deadline);
-  // Finishes what an earlier end interrupted. Returns how many keys are still waiting, the core
-  // being unavailable.
-  Result<std::size_t> SettleAll(Deadline deadline);
+  // Finishes what an earlier end interrupted. `finished` is told of each such key before that is
+  // forgotten; when it fails, it is told again the next time. Returns how many keys are still
+  // waiting, the core being unavailable.
+  using Finished = std::function<Status(const v1::Key&)>;
+  Result<std::size_t> SettleAll(Deadline deadline, const Finished& finished);
 
   // Destroys the key if it is due. Nothing when it is not any more.
   Result<std::optional<v1::Key>> DestroyIfDue(const KeyId& key, Deadline deadline);
@@ -81,7 +83,7 @@ class KeyStore {
   Result<Bytes> LoadBlob(const KeyId& id, std::uint32_t version);
   // Repeats the identical transaction while the outcome is unknown.
   Result<ledger::Outcome> Commit(const ledger::Transaction& transaction);
-  Status Settle(const KeyId& id, Deadline deadline);
+  Status Settle(const KeyId& id, Deadline deadline, const Finished& finished = nullptr);
   // Commits, tells the local view and then the core. False when a guard did not hold.
   Result<bool> CommitAndSettle(ledger::Transaction transaction, const Mutation* mutation,
                                const v1::Key& key, const KeyId& id, Deadline deadline);

@@ -1,5 +1,6 @@
 #include "firmware/service/signing/signer.h"
 
+#include <chrono>
 #include <utility>
 
 #include <fmt/format.h>
@@ -10,6 +11,14 @@
 #include "firmware/service/keys/access.h"
 
 namespace twinseal::service {
+namespace {
+
+using std::chrono::steady_clock;
+
+// For the core to take a replica blob in: some milliseconds, in its turn.
+constexpr std::chrono::seconds kDeliveryTime{10};
+
+}  // namespace
 
 struct Signer::Order {
   KeyDirectory::View view;
@@ -155,7 +164,6 @@ void Signer::Send(std::shared_ptr<Order> order) {
 
 void Signer::DeliverAndRetry(std::shared_ptr<Order> order) {
   const KeyId id = order->view->id;
-  const Deadline deadline = order->deadline;
   {
     const MutexLock lock(mutex_);
     std::vector<std::shared_ptr<Order>>& waiting = delivering_[id];
@@ -184,7 +192,11 @@ void Signer::DeliverAndRetry(std::shared_ptr<Order> order) {
       Send(std::move(one));
     }
   };
-  if (!pool_.Submit([this, id, deadline, finish] { finish(deliver_(id, deadline)); })) {
+  // It is for all that wait for it, so none of their deadlines is its own.
+  const auto deliver = [this, id, finish] {
+    finish(deliver_(id, steady_clock::now() + kDeliveryTime));
+  };
+  if (!pool_.Submit(deliver)) {
     finish(Error(Code::kResourceExhausted, "too many changes are under way; try again later"));
   }
 }

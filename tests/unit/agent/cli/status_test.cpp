@@ -22,6 +22,7 @@ class StatusCommand : public CliTest {
     status.set_memory_lock("all");
     (*status.mutable_keys_by_state())["disabled"] = 1;
     (*status.mutable_keys_by_state())["enabled"] = 3;
+    (*status.mutable_keys_by_state())["pending-destruction"] = 2;
     (*status.mutable_keys_by_state())["destroyed"] = 0;
     v1::Capability& ed25519 = *status.add_capabilities();
     ed25519.set_name("ed25519 in the vault");
@@ -44,7 +45,7 @@ constexpr const char* kReady =
     "Version:       0.1.0\n"
     "Running since: 2026-11-21 04:05:06Z\n"
     "HSM:           SoftHSM v2 (SoftHSM project), token twinseal-a, ready, 2 sessions\n"
-    "Keys:          3 enabled, 1 disabled\n"
+    "Keys:          3 enabled, 1 disabled, 2 pending-destruction\n"
     "Ledger:        sqlite, revision 42\n"
     "Audit log:     1 record\n"
     "Locked memory: all\n"
@@ -112,7 +113,8 @@ TEST_F(StatusCommand, JsonHasTheContractsNames) {
         "keysByState": {
           "destroyed": "0",
           "disabled": "1",
-          "enabled": "3"
+          "enabled": "3",
+          "pending-destruction": "2"
         },
         "coreRestarts": "0",
         "memoryLock": "all"

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
+#include <SQLiteCpp/Database.h>
 #include <gtest/gtest.h>
-#include <sqlite3.h>
 
 #include "common/audit/verifier.h"
 #include "firmware/audit/audit_log.h"
@@ -85,15 +85,7 @@ class AuditTest : public testing::Test {
 
   // What somebody does who has the file.
   void Execute(const std::string& sql) const {
-    sqlite3* database = nullptr;
-    if (sqlite3_open(path().c_str(), &database) != SQLITE_OK)
-      throw std::runtime_error("sqlite3_open");
-    char* message = nullptr;
-    const int code = sqlite3_exec(database, sql.c_str(), nullptr, nullptr, &message);
-    const std::string what = message == nullptr ? "" : message;
-    sqlite3_free(message);
-    sqlite3_close(database);
-    if (code != SQLITE_OK) throw std::runtime_error(what);
+    SQLite::Database(path(), SQLite::OPEN_READWRITE).exec(sql);
   }
   void Tamper(const std::string& sql) const {
     Execute(

@@ -272,10 +272,9 @@ bool FakeProcess::WaitFor(std::chrono::milliseconds time) {
 }
 
 void FakeProcess::Kill() {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!end_) killed_ = true;
-  }
+  // Under the lock: whoever waits for the end may destroy this as soon as it is there.
+  const std::lock_guard lock(mutex_);
+  if (!end_) killed_ = true;
   shutdown(theirs_.get(), SHUT_RDWR);
 }
 

@@ -1,5 +1,8 @@
 #include "firmware/service/keys/key_store.h"
 
+#include <string>
+#include <vector>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -14,7 +17,10 @@
 namespace twinseal::service {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+
+Status Untold(const v1::Key& /*key*/) { return Ok(); }
 
 class KeyStoreTest : public ::testing::Test {
  protected:
@@ -215,7 +221,7 @@ TEST_F(KeyStoreTest, FinishesACreationThatEndedBetweenCommitAndInstall) {
   Restart();
   ASSERT_NE(directory_->Find("k"), nullptr);
   EXPECT_FALSE(vault_->Find(directory_->Find("k")->id.Hex()));
-  const Result<std::size_t> waiting = store_->SettleAll(Soon());
+  const Result<std::size_t> waiting = store_->SettleAll(Soon(), Untold);
   ASSERT_TRUE(waiting.ok());
   EXPECT_EQ(*waiting, 0U);
   EXPECT_TRUE(vault_->Find(directory_->Find("k")->id.Hex()));
@@ -224,11 +230,32 @@ TEST_F(KeyStoreTest, FinishesACreationThatEndedBetweenCommitAndInstall) {
   EXPECT_EQ(vault_->generated(), 1U);
 }
 
+TEST_F(KeyStoreTest, WhatIsFinishedLaterIsToldUntilItWasHeard) {
+  vault_->SetFault(IsCall(v1::CoreRequest::kInstall, Code::kUnavailable));
+  ASSERT_FALSE(Create("k", "request-1").ok());
+  vault_->SetFault(nullptr);
+  Restart();
+  std::vector<std::string> told;
+  const auto deaf = [&](const v1::Key& key) -> Status {
+    told.push_back(key.name());
+    return Error(Code::kResourceExhausted, "the disk is full");
+  };
+  EXPECT_EQ(*store_->SettleAll(Soon(), deaf), 1U);
+  const auto hears = [&](const v1::Key& key) {
+    told.push_back(key.name());
+    return Ok();
+  };
+  EXPECT_EQ(*store_->SettleAll(Soon(), hears), 0U);
+  EXPECT_EQ(*store_->SettleAll(Soon(), hears), 0U);
+  EXPECT_THAT(told, ElementsAre("k", "k"));
+  EXPECT_TRUE(NothingPending());
+}
+
 TEST_F(KeyStoreTest, ARepeatedRequestFinishesWhatWasInterrupted) {
   vault_->SetFault(IsCall(v1::CoreRequest::kInstall, Code::kUnavailable));
   ASSERT_FALSE(Create("k", "request-1").ok());
   EXPECT_FALSE(Create("k", "request-1").ok());
-  EXPECT_EQ(*store_->SettleAll(Soon()), 1U);
+  EXPECT_EQ(*store_->SettleAll(Soon(), Untold), 1U);
   vault_->SetFault(nullptr);
   ASSERT_TRUE(Create("k", "request-1").ok());
   EXPECT_TRUE(vault_->Find(directory_->Find("k")->id.Hex()));
@@ -275,7 +302,7 @@ TEST_F(KeyStoreTest, IsNotAcknowledgedWhileTheCoreDoesNotKnow) {
   vault_->SetFault(nullptr);
   Restart();
   EXPECT_EQ(directory_->Find("k")->key.state(), v1::DISABLED);
-  EXPECT_EQ(*store_->SettleAll(Soon()), 0U);
+  EXPECT_EQ(*store_->SettleAll(Soon(), Untold), 0U);
   EXPECT_EQ(vault_->Find(directory_->Find("k")->id.Hex())->state(), v1::DISABLED);
 }
 
@@ -355,7 +382,7 @@ TEST_F(KeyStoreTest, FinishesADestructionThatEndedBeforeTheErasure) {
   EXPECT_FALSE(vault_->Erased(IdOf(*key)));
   vault_->SetFault(nullptr);
   Restart();
-  EXPECT_EQ(*store_->SettleAll(Soon()), 0U);
+  EXPECT_EQ(*store_->SettleAll(Soon(), Untold), 0U);
   EXPECT_TRUE(vault_->Erased(IdOf(*key)));
 }
 
@@ -386,7 +413,7 @@ TEST_F(KeyStoreTest, RemovesATokenKeyWhoseCreationWasInterrupted) {
   EXPECT_FALSE(NothingPending());
   vault_->SetFault(nullptr);
   Restart();
-  EXPECT_EQ(*store_->SettleAll(Soon()), 0U);
+  EXPECT_EQ(*store_->SettleAll(Soon(), Untold), 0U);
   EXPECT_TRUE(NothingPending());
   EXPECT_TRUE(Create("t", "request-2", v1::TOKEN).ok());
 }

@@ -229,7 +229,7 @@ TEST(MetricsTest, IsPrometheusTextWithoutRepeatedSeries) {
   EXPECT_THAT(text, HasSubstr("twinseal_audit_records 7\n"));
   EXPECT_THAT(text, HasSubstr("twinseal_ledger_revision 42\n"));
   EXPECT_THAT(text, HasSubstr("twinseal_keys{state=\"enabled\"} 3\n"));
-  EXPECT_THAT(text, HasSubstr("twinseal_keys{state=\"pending_destruction\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("twinseal_keys{state=\"pending-destruction\"} 0\n"));
   EXPECT_THAT(text, Not(HasSubstr("CreateKey")));
   std::set<std::string> series;
   std::istringstream lines(text);
