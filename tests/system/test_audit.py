@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
+import time
 import unittest
 from contextlib import closing
 from pathlib import Path
@@ -47,6 +48,27 @@ class Contents(ApplianceTest):
         self.assertIn("listed", self.twinseal("audit", "list"))
         self.twinseal("audit", "verify")
         self.assertTrue(json.loads(self.twinseal("audit", "list", "--output", "json")))
+
+
+class WithoutACore(ApplianceTest):
+    def test_a_destruction_that_fell_due_is_recorded_when_the_core_is_back(self):
+        api = self.api()
+        key_id = api.create_key("due", policy={"minDestructionWaitSeconds": 0})["keyId"]
+        api.change("KeyService/ScheduleKeyDestruction", key="due", waitSeconds=1)
+        api.close()
+        self.site.stop()
+        self.site.start(wait=False, pin="not-the-pin")  # The core refuses to run; the time is over all the same.
+        end = time.monotonic() + 60
+        while f"destroying the key {key_id}" not in self.site.files.log.read_text():
+            self.assertLess(time.monotonic(), end, "the destruction was not tried")
+            time.sleep(0.05)
+        self.site.stop()
+        self.site.start()
+        api = self.api()
+        self.assertEqual("DESTROYED", api.call("KeyService/GetKey", key="due")["state"])
+        recorded = [record for record in api.audit_records() if record.key_id == key_id and record.outcome == "ok"]
+        self.assertEqual(("appliance/SettleKey", "appliance"), (recorded[-2].operation, recorded[-2].caller_role))
+        self.assertIn("destroyed", recorded[-2].detail)
 
 
 class ByHand(ApplianceTest):
