@@ -128,8 +128,8 @@ class Ledger {
                                                std::function<void(const Error&)> on_lost) = 0;
 
   // After it returns, values that were overwritten or removed before it was called are in none of
-  // the engine's files, the feed's included. For destroyed keys; it costs some milliseconds.
-  // unavailable when it cannot be done now.
+  // the engine's files, the feed's included. For destroyed keys; the SQLite engine writes its file
+  // anew, some 10 ms for each 1,000 keys. unavailable when it cannot be done now.
   virtual Status Purge() = 0;
 
   // "sqlite 3.40.1", "etcd 3.4.23".

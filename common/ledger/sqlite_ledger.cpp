@@ -106,16 +106,20 @@ class Committer {
     for (Jobs jobs = Take(); !jobs.empty(); jobs = Take()) Do(jobs);
   }
 
-  // What waits: transactions that may share a commit, or one purge. Nothing when stopping.
+  // What waits: transactions that may share a commit, or purges that are one. Nothing when
+  // stopping.
   Jobs Take() {
     const MutexLock lock(mutex_);
     while (waiting_.empty() && !stopping_) wakes_.Wait(mutex_);
     auto end = waiting_.begin();
+    const auto alike = [&] {
+      const bool purge = (*end)->transaction == nullptr;
+      return purge == (waiting_.front()->transaction == nullptr);
+    };
     while (end != waiting_.end() && static_cast<std::size_t>(end - waiting_.begin()) < kBatch &&
-           (*end)->transaction != nullptr) {
+           alike()) {
       ++end;
     }
-    if (end == waiting_.begin() && !waiting_.empty()) ++end;
     Jobs jobs(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(end));
     waiting_.erase(waiting_.begin(), end);
     return jobs;
@@ -124,8 +128,10 @@ class Committer {
   void Do(const Jobs& jobs) {
     if (jobs.front()->transaction == nullptr) {
       const Status purged = store_->Purge();
-      jobs.front()->committed.set_value(purged.ok() ? Result<Outcome>(Outcome{})
-                                                    : Result<Outcome>(purged.error()));
+      for (const auto& job : jobs) {
+        job->committed.set_value(purged.ok() ? Result<Outcome>(Outcome{})
+                                             : Result<Outcome>(purged.error()));
+      }
       return;
     }
     std::vector<const Transaction*> transactions;

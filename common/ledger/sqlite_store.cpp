@@ -186,6 +186,9 @@ void StoreWriter::ForgetRemovals() {
 
 Status StoreWriter::Purge() {
   return sqlite::Guard(kWhat, [&]() -> Status {
+    // secure_delete zeroes what is removed, but rows that SQLite had moved between pages before
+    // have left copies in the gaps. Only a file that is written anew has none.
+    database_->exec("VACUUM");
     int left = 0;
     const int code = sqlite3_wal_checkpoint_v2(database_->getHandle(), nullptr,
                                                SQLITE_CHECKPOINT_TRUNCATE, &left, nullptr);

@@ -28,8 +28,9 @@ class StoreWriter {
   // happened to any.
   Result<std::vector<Outcome>> Apply(const std::vector<const Transaction*>& transactions);
 
-  // Moves the write-ahead log into the file and empties it. unavailable when readers stay in the
-  // way.
+  // Writes the file anew and empties the write-ahead log: both then hold what can be read, and
+  // nothing else. unavailable when readers stay in the way, resource_exhausted when there is no
+  // room for the new file beside the old.
   Status Purge();
 
   Revision revision() const { return revision_; }

@@ -1,6 +1,7 @@
 #include "firmware/service/appliance/foundation.h"
 
 #include <chrono>
+#include <cstdlib>
 #include <utility>
 
 #include "common/ledger/sqlite_ledger.h"
@@ -21,6 +22,8 @@ Result<Files> Files::Open(const std::filesystem::path& data_dir) {
   TWINSEAL_ASSIGN_OR_RETURN(files.lock, LockFolder(data_dir, kLockWait));
   TWINSEAL_RETURN_IF_ERROR(UseOwnFolder(data_dir / "ledger"));
   TWINSEAL_RETURN_IF_ERROR(UseOwnFolder(data_dir / "audit"));
+  // What SQLite writes beside its files, while it writes one anew, stays in the folder.
+  setenv("SQLITE_TMPDIR", (data_dir / "ledger").c_str(), 0);
   TWINSEAL_ASSIGN_OR_RETURN(files.ledger,
                             ledger::SqliteLedger::Open(data_dir / "ledger" / "ledger.db"));
   return files;

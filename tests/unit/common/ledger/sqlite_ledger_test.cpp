@@ -282,6 +282,39 @@ TEST(SqliteLedger, PurgeLeavesNoOldValueInAnyFile) {
   EXPECT_NE(AllBytes(folder.path()).find(head(old_values.front())), std::string::npos);
 }
 
+// When SQLite moves a row between pages, secure_delete leaves a copy in the gap that it had; many
+// rows that change their size make it move many.
+TEST(SqliteLedger, PurgeLeavesNoStaleCopyOfAMovedRow) {
+  constexpr int kKeys = 2000;
+  constexpr int kRounds = 4;
+  constexpr int kPerCommit = 50;
+  const test::TempFolder folder;
+  const auto ledger = MustOpen(folder / "ledger.db");
+  std::mt19937 generator(11);
+  const auto name = [](int key) { return "/blob/" + std::to_string(key * 7919 % kKeys); };
+  const auto head = [](int key) { return "HEAD-OF-" + std::to_string(key * 7919 % kKeys) + "-"; };
+  for (int round = 0; round < kRounds; ++round) {
+    for (int key = 0; key < kKeys; key += kPerCommit) {
+      std::vector<Write> writes;
+      for (int i = key; i < key + kPerCommit; ++i) {
+        writes.emplace_back(Put{name(i), ToBytes(head(i) + std::string(generator() % 900, 'v'))});
+      }
+      ASSERT_TRUE(ledger->Commit({{}, std::move(writes)}).ok());
+    }
+  }
+  for (int key = 0; key < kKeys; key += 2) {
+    ASSERT_TRUE(ledger->Commit({{}, {Remove{name(key)}}}).ok());
+  }
+  ASSERT_TRUE(ledger->Purge().ok());
+  const std::string left = AllBytes(folder.path());
+  int copies = 0;
+  for (int key = 0; key < kKeys; key += 2) {
+    copies += left.find(head(key)) != std::string::npos ? 1 : 0;
+  }
+  EXPECT_EQ(copies, 0);
+  EXPECT_NE(left.find(head(1)), std::string::npos);
+}
+
 TEST(SqliteLedger, PurgesWhileOthersReadAndWrite) {
   const test::TempFolder folder;
   const auto ledger = MustOpen(folder / "ledger.db");
