@@ -162,7 +162,12 @@ class Files(ApplianceTest):
         api.close()
         self.site.stop()
         shutil.copy(self.saved / "vault" / "vault.db", self.site.files.vault)
-        self.assertIn("vault", self.refused_to_start())
+        self.assertIn("older than the token remembers", self.refused_to_start())
+        with closing(sqlite3.connect(self.site.files.vault, isolation_level=None)) as vault:
+            # What the old file lacks, invented.
+            vault.execute("INSERT INTO marks (key_id, version, revision, generation, destroyed, seal, slot, size) "
+                          "SELECT randomblob(16), 0, 0, 1000000, 1, seal, 0, 0 FROM marks LIMIT 1")
+        self.assertIn("were not written by this core", self.refused_to_start())
 
 
 class FullDisk(ApplianceTest):

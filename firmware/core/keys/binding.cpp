@@ -5,9 +5,12 @@
 #include <fmt/format.h>
 
 #include "firmware/core/keys/token_objects.h"
+#include "firmware/core/vault/marks.h"
 
 namespace twinseal::core {
 namespace {
+
+constexpr std::string_view kMarksKeyText = "twinseal vault marks 1";
 
 Result<hsm::Object> FindKey(hsm::Session& session, std::string_view label) {
   auto found = session.SessionCopy(CKO_SECRET_KEY, label);
@@ -41,6 +44,18 @@ Result<Bytes> Bind(hsm::Session& session, const DomainKeys& keys, Blob& blob) {
   std::ranges::copy(mac, blob.binding.begin());
   bytes.insert(bytes.end(), mac.begin(), mac.end());
   return bytes;
+}
+
+Result<Secret> MarksKey(hsm::Session& session, const DomainKeys& keys) {
+  TWINSEAL_ASSIGN_OR_RETURN(Bytes mac, session.Sign(hsm::Mechanism(CKM_SHA256_HMAC),
+                                                    keys.binding_key, AsBytes(kMarksKeyText)));
+  Secret key(mac);
+  Scrub(mac);
+  if (key.size() != MarksSeal::kKeySize) {
+    return Error(Code::kInternal, fmt::format("the HSM's HMAC-SHA-256 has {} bytes, not {}",
+                                              key.size(), MarksSeal::kKeySize));
+  }
+  return key;
 }
 
 Status VerifyBinding(hsm::Session& session, const DomainKeys& keys, BytesView blob) {

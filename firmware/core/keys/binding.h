@@ -3,6 +3,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/result.h"
+#include "common/base/secret.h"
 #include "firmware/core/vault/blob.h"
 #include "hsm/pkcs11/session.h"
 
@@ -20,6 +21,9 @@ Result<DomainKeys> FindDomainKeys(hsm::Session& session);
 
 // Binds the blob (HMAC-SHA-256 in the HSM over everything else in it) and gives its bytes.
 Result<Bytes> Bind(hsm::Session& session, const DomainKeys& keys, Blob& blob);
+
+// The key of the vault's marks: an HMAC-SHA-256 of the HSM's over a text that no blob begins with.
+Result<Secret> MarksKey(hsm::Session& session, const DomainKeys& keys);
 
 // data_loss when the binding is not the one of these bytes, which DecodeBlob has accepted.
 Status VerifyBinding(hsm::Session& session, const DomainKeys& keys, BytesView blob);

@@ -72,13 +72,16 @@ Result<KeyEngine::Impl::Ready> KeyEngine::Impl::Begin(Workbench& bench) {
   TWINSEAL_RETURN_IF_ERROR(session.Ensure());
   Ready ready;
   TWINSEAL_ASSIGN_OR_RETURN(ready.keys, FindDomainKeys(session));
-  TWINSEAL_ASSIGN_OR_RETURN(ready.capabilities, Probed(session));
+  TWINSEAL_ASSIGN_OR_RETURN(ready.capabilities, Probed(session, ready.keys));
   return ready;
 }
 
-Result<std::shared_ptr<const hsm::Capabilities>> KeyEngine::Impl::Probed(hsm::Session& session) {
+Result<std::shared_ptr<const hsm::Capabilities>> KeyEngine::Impl::Probed(hsm::Session& session,
+                                                                         const DomainKeys& keys) {
   const MutexLock lock(mutex);
   if (capabilities != nullptr) return capabilities;
+  TWINSEAL_ASSIGN_OR_RETURN(Secret marks_key, MarksKey(session, keys));
+  TWINSEAL_RETURN_IF_ERROR(vault.Unseal(std::move(marks_key)));
   TWINSEAL_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> anchored, ReadAnchor(session));
   if (anchored.value_or(0) > vault.GenerationSum()) {
     return Error(

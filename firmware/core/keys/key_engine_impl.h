@@ -26,7 +26,8 @@ struct KeyEngine::Impl {
 
   // What every call begins with.
   Result<Ready> Begin(Workbench& bench);
-  Result<std::shared_ptr<const hsm::Capabilities>> Probed(hsm::Session& session);
+  Result<std::shared_ptr<const hsm::Capabilities>> Probed(hsm::Session& session,
+                                                          const DomainKeys& keys);
 
   // The vault's record, checked in every respect; nothing when there is none. Damage is noted.
   Result<std::optional<Blob>> Open(hsm::Session& session, const Ready& ready, const KeyId& id,

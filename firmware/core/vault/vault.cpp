@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <openssl/crypto.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
@@ -63,15 +64,14 @@ Result<UniqueFd> Lock(const std::filesystem::path& path) {
   return file;
 }
 
-Marks Public(std::uint32_t version, std::uint64_t revision, std::uint64_t generation,
-             bool destroyed) {
+}  // namespace
+
+Marks Vault::Mark::Seen() const {
   return {.version = KeyVersion{version},
           .revision = KeyRevision{revision},
           .generation = Generation{generation},
           .destroyed = destroyed};
 }
-
-}  // namespace
 
 Vault::Vault(std::filesystem::path path, UniqueFd lock, std::unique_ptr<Database> database)
     : path_(std::move(path)), lock_(std::move(lock)), database_(std::move(database)) {}
@@ -92,11 +92,31 @@ Result<std::unique_ptr<Vault>> Vault::Open(const std::filesystem::path& folder,
   {
     const MutexLock lock(vault->mutex_);
     Vault& self = *vault;
-    TWINSEAL_RETURN_IF_ERROR(
-        self.database_->ReadMarks([&self](const KeyId& id, const Mark& mark)
-                                      TWINSEAL_REQUIRES(self.mutex_) { self.Adopt(id, mark); }));
+    TWINSEAL_RETURN_IF_ERROR(self.database_->ReadMarks(
+        [&self](const KeyId& id, const Mark& mark, const MarksSeal::Mac& seal)
+            TWINSEAL_REQUIRES(self.mutex_) {
+              self.Adopt(id, mark);
+              self.unchecked_.emplace_back(id, seal);
+            }));
   }
   return vault;
+}
+
+Status Vault::Unseal(Secret key) {
+  const MutexLock lock(mutex_);
+  if (seal_) return Ok();
+  MarksSeal seal(std::move(key));
+  for (const auto& [id, mac] : unchecked_) {
+    const MarksSeal::Mac right = seal.Of(id, marks_.at(id).Seen());
+    if (CRYPTO_memcmp(right.data(), mac.data(), right.size()) == 0) continue;
+    return Error(Code::kDataLoss,
+                 fmt::format("{}: the marks of key {} were not written by this core, so what was "
+                             "stored of it is not to be trusted; put the newest copy back",
+                             path_.string(), id.Hex()));
+  }
+  unchecked_ = {};
+  seal_ = std::move(seal);
+  return Ok();
 }
 
 void Vault::Adopt(const KeyId& id, const Mark& mark) {
@@ -110,7 +130,8 @@ void Vault::Adopt(const KeyId& id, const Mark& mark) {
 }
 
 Status Vault::Write(const KeyId& id, Mark& mark, BytesView encoded, bool synced) {
-  TWINSEAL_RETURN_IF_ERROR(database_->Write(id, mark, encoded, synced));
+  if (!seal_) return Error(Code::kFailedPrecondition, "the vault was not unsealed yet; try again");
+  TWINSEAL_RETURN_IF_ERROR(database_->Write(id, mark, seal_->Of(id, mark.Seen()), encoded, synced));
   Adopt(id, mark);
   damaged_.erase(id);
   return Ok();
@@ -123,9 +144,7 @@ Result<std::optional<VaultRecord>> Vault::Read(const KeyId& id, KeyVersion versi
   const Mark& mark = found->second;
   if (mark.slot == 0 || mark.version != Number(version)) return std::optional<VaultRecord>();
   TWINSEAL_ASSIGN_OR_RETURN(Bytes blob, database_->ReadSlot(mark.slot));
-  return std::optional<VaultRecord>(
-      {.blob = std::move(blob),
-       .marks = Public(mark.version, mark.revision, mark.generation, mark.destroyed)});
+  return std::optional<VaultRecord>({.blob = std::move(blob), .marks = mark.Seen()});
 }
 
 std::optional<Marks> Vault::FindMarks(const KeyId& id) const {
@@ -134,7 +153,7 @@ std::optional<Marks> Vault::FindMarks(const KeyId& id) const {
   if (found == marks_.end()) return std::nullopt;
   const Mark& mark = found->second;
   if (mark.version == 0 && !mark.destroyed) return std::nullopt;
-  return Public(mark.version, mark.revision, mark.generation, mark.destroyed);
+  return mark.Seen();
 }
 
 Generation Vault::AllotGeneration(const KeyId& id) {

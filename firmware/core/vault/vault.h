@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "common/base/mutex.h"
@@ -18,19 +19,9 @@
 #include "common/base/types.h"
 #include "common/base/unique_fd.h"
 #include "firmware/core/vault/blob.h"
+#include "firmware/core/vault/marks.h"
 
 namespace twinseal::core {
-
-// The highest that was seen of a key. None of it ever goes back, and it outlives the key.
-struct Marks {
-  KeyVersion version{0};
-  KeyRevision revision{0};
-  // Of the newest record that was stored; counted across the key's versions.
-  Generation generation{0};
-  bool destroyed = false;
-
-  friend bool operator==(const Marks&, const Marks&) = default;
-};
 
 // A key's record, with the marks at the moment of reading.
 struct VaultRecord {
@@ -60,6 +51,10 @@ class Vault {
   static Result<std::unique_ptr<Vault>> Open(const std::filesystem::path& folder) {
     return Open(folder, Options());
   }
+
+  // Checks the marks' seals and seals those to come; to be called before anything is stored. A
+  // second call does nothing. data_loss when marks are not those that were sealed with this key.
+  Status Unseal(Secret key);
 
   // Writes everything into the one file and leaves no log.
   ~Vault();
@@ -125,6 +120,8 @@ class Vault {
     std::uint32_t slot = 0;     // 0: no record.
     std::uint32_t size = 0;     // Of the slot, in bytes.
     bool destroyed = false;
+
+    Marks Seen() const;
   };
 
   Vault(std::filesystem::path path, UniqueFd lock, std::unique_ptr<Database> database);
@@ -138,6 +135,8 @@ class Vault {
   const UniqueFd lock_;
   mutable Mutex mutex_;
   const std::unique_ptr<Database> database_;  // Its methods are called with the mutex held.
+  std::optional<MarksSeal> seal_ TWINSEAL_GUARDED_BY(mutex_);
+  std::vector<std::pair<KeyId, MarksSeal::Mac>> unchecked_ TWINSEAL_GUARDED_BY(mutex_);
   std::unordered_map<KeyId, Mark> marks_ TWINSEAL_GUARDED_BY(mutex_);
   std::uint64_t records_ TWINSEAL_GUARDED_BY(mutex_) = 0;
   std::uint64_t generation_sum_ TWINSEAL_GUARDED_BY(mutex_) = 0;

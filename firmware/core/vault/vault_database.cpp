@@ -1,5 +1,6 @@
 #include "firmware/core/vault/vault_database.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -14,7 +15,7 @@ namespace {
 
 // "TSVT", so that another program's file is not taken for a vault.
 constexpr std::int32_t kApplicationId = 0x54535654;
-constexpr std::int32_t kSchemaVersion = 1;
+constexpr std::int32_t kSchemaVersion = 2;
 
 constexpr std::string_view kSchema = R"(
 CREATE TABLE slots (
@@ -30,6 +31,7 @@ CREATE TABLE marks (
   revision INTEGER NOT NULL,
   generation INTEGER NOT NULL,
   destroyed INTEGER NOT NULL,
+  seal BLOB NOT NULL,
   slot INTEGER NOT NULL,
   size INTEGER NOT NULL) WITHOUT ROWID;
 )";
@@ -87,10 +89,11 @@ Vault::Database::Database(std::string name, std::unique_ptr<SQLite::Database> da
                 "INSERT OR REPLACE INTO free_slots (slot, size) "
                 "SELECT slot, length(record) FROM slots WHERE slot = ?"),
       write_mark_(*database_,
-                  "INSERT INTO marks (key_id, version, revision, generation, destroyed, slot, size)"
-                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (key_id) DO UPDATE SET"
+                  "INSERT INTO marks"
+                  " (key_id, version, revision, generation, destroyed, slot, size, seal)"
+                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (key_id) DO UPDATE SET"
                   " version = ?2, revision = ?3, generation = ?4, destroyed = ?5, slot = ?6,"
-                  " size = ?7") {}
+                  " size = ?7, seal = ?8") {}
 
 Result<std::unique_ptr<Vault::Database>> Vault::Database::Open(const std::filesystem::path& path,
                                                                const Options& options) {
@@ -108,11 +111,11 @@ Result<std::unique_ptr<Vault::Database>> Vault::Database::Open(const std::filesy
   });
 }
 
-Status Vault::Database::ReadMarks(const std::function<void(const KeyId&, const Mark&)>& each) {
+Status Vault::Database::ReadMarks(const Each& each) {
   return sqlite::Guard(name_, [&]() -> Status {
     SQLite::Statement all(*database_,
-                          "SELECT key_id, version, revision, generation, destroyed, slot, size "
-                          "FROM marks");
+                          "SELECT key_id, version, revision, generation, destroyed, slot, size, "
+                          "seal FROM marks");
     while (all.executeStep()) {
       const SQLite::Column key = all.getColumn(0);
       const auto id = KeyId::FromBytes(
@@ -134,8 +137,11 @@ Status Vault::Database::ReadMarks(const std::function<void(const KeyId&, const M
       mark.destroyed = number(4, 1) != 0;
       mark.slot = static_cast<std::uint32_t>(number(5, kMost32));
       mark.size = static_cast<std::uint32_t>(number(6, kMost32));
-      if (!in_range) return DamagedMarks(name_);
-      each(*id, mark);
+      const Bytes seal = sqlite::BlobOf(all.getColumn(7));
+      MarksSeal::Mac mac{};
+      if (!in_range || seal.size() != mac.size()) return DamagedMarks(name_);
+      std::ranges::copy(seal, mac.begin());
+      each(*id, mark, mac);
     }
     return Ok();
   });
@@ -185,7 +191,8 @@ void Vault::Database::TakeSlot(Mark& mark, BytesView record) {
   fill->exec();
 }
 
-Status Vault::Database::Write(const KeyId& id, Mark& mark, BytesView record, bool synced) {
+Status Vault::Database::Write(const KeyId& id, Mark& mark, const MarksSeal::Mac& seal,
+                              BytesView record, bool synced) {
   Mark written = mark;
   TWINSEAL_RETURN_IF_ERROR(sqlite::Guard(name_, [&]() -> Status {
     Transaction transaction(*this, synced);
@@ -207,6 +214,7 @@ Status Vault::Database::Write(const KeyId& id, Mark& mark, BytesView record, boo
     mark_row->bind(5, written.destroyed ? 1 : 0);
     mark_row->bind(6, written.slot);
     mark_row->bind(7, written.size);
+    sqlite::BindBlob(*mark_row, 8, seal);
     mark_row->exec();
     transaction.Commit();
     return Ok();

@@ -28,14 +28,16 @@ class Vault::Database {
                                                 const Options& options);
 
   // Calls `each` for every key that has marks.
-  Status ReadMarks(const std::function<void(const KeyId&, const Mark&)>& each);
+  using Each = std::function<void(const KeyId&, const Mark&, const MarksSeal::Mac& seal)>;
+  Status ReadMarks(const Each& each);
 
   Result<Bytes> ReadSlot(std::uint32_t slot);
 
   // One transaction: fills the mark's slot with `record`, or another where its size is not the
-  // slot's (`mark` then names that one), and writes the mark. Without a record, the slot is given
-  // up. `synced` says whether it is on disk when this returns.
-  Status Write(const KeyId& id, Mark& mark, BytesView record, bool synced);
+  // slot's (`mark` then names that one), and writes the mark with its seal. Without a record, the
+  // slot is given up. `synced` says whether it is on disk when this returns.
+  Status Write(const KeyId& id, Mark& mark, const MarksSeal::Mac& seal, BytesView record,
+               bool synced);
 
   // Moves the whole log into the file, syncs, and cuts the log to nothing.
   Status EmptyLog();

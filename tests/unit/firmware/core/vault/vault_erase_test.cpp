@@ -36,6 +36,7 @@ class VaultEraseTest : public testing::Test {
     auto opened = Vault::Open(temp_ / "vault");
     EXPECT_THAT(opened, Succeeds());
     vault_ = std::move(*opened);
+    EXPECT_THAT(vault_->Unseal(Secret(Bytes(MarksSeal::kKeySize, 0x6d))), Succeeds());
   }
 
   // 16 random bytes that stand in nothing else.

@@ -31,6 +31,13 @@ class VaultTest : public testing::Test {
     auto opened = Vault::Open(folder(), options);
     ASSERT_THAT(opened, Succeeds());
     vault_ = std::move(*opened);
+    ASSERT_THAT(vault_->Unseal(MarksKey()), Succeeds());
+  }
+  static Secret MarksKey() { return Secret(Bytes(MarksSeal::kKeySize, 0x6d)); }
+  // What somebody does who has the file.
+  void Tamper(const std::string& sql) {
+    vault_.reset();
+    SQLite::Database(file(), SQLite::OPEN_READWRITE).exec(sql);
   }
   void Reopen() {
     vault_.reset();
@@ -284,6 +291,33 @@ TEST_F(VaultTest, AnotherProgramsFileIsRefused) {
   EXPECT_THAT(Vault::Open(folder()), FailsWith(Code::kDataLoss, file().string()));
 }
 
+TEST_F(VaultTest, MarksThatTheCoreDidNotSealAreRefused) {
+  for (const char* const tampering :
+       {"UPDATE marks SET generation = generation + 1", "UPDATE marks SET generation = 0",
+        "UPDATE marks SET revision = revision - 1", "UPDATE marks SET version = version + 1",
+        "UPDATE marks SET destroyed = 1", "UPDATE marks SET seal = zeroblob(16)",
+        "INSERT INTO marks SELECT randomblob(16), 0, 0, 1000000, 1, seal, 0, 0 FROM marks",
+        "UPDATE marks SET key_id = randomblob(16)"}) {
+    Open();
+    Install(VaultBlob());
+    Tamper(tampering);
+    const auto vault = Vault::Open(folder());
+    ASSERT_THAT(vault, Succeeds()) << tampering;
+    EXPECT_THAT((*vault)->Unseal(MarksKey()), FailsWith(Code::kDataLoss, file().string()))
+        << tampering;
+    std::filesystem::remove_all(folder());
+  }
+}
+
+TEST_F(VaultTest, NothingIsStoredBeforeTheMarksAreUnsealed) {
+  auto vault = Vault::Open(folder());
+  ASSERT_THAT(vault, Succeeds());
+  const Blob blob = VaultBlob();
+  EXPECT_THAT((*vault)->StoreInstalled(blob, EncodeBlob(blob)),
+              FailsWith(Code::kFailedPrecondition, "unsealed"));
+  EXPECT_EQ((*vault)->size(), 0U);
+}
+
 TEST_F(VaultTest, ThreadsShareAVault) {
   Open();
   constexpr int kThreads = 4;
@@ -311,7 +345,7 @@ TEST_F(VaultTest, AKilledProcessLosesNothing) {
   const KeyId id = KeyId::Random();
   const auto told = test::RunAndKill(300, [&](const auto& tell) {
     auto vault = Vault::Open(folder());
-    if (!vault.ok()) return;
+    if (!vault.ok() || !(*vault)->Unseal(MarksKey()).ok()) return;
     Blob blob = VaultBlob(id, 1);
     if (!(*vault)->StoreInstalled(blob, EncodeBlob(blob)).ok()) return;
     for (std::uint64_t generation = 2;; ++generation) {
