@@ -48,6 +48,9 @@ constexpr std::size_t kMaxLingerBytes = std::size_t{8} << 20U;
 constexpr std::uint64_t kMaxDroppedBody = std::uint64_t{64} << 10U;
 // A TLS record has 16 KiB at most (RFC 8446 §5.1).
 constexpr std::size_t kReadBytes = std::size_t{16} << 10U;
+// Handlers answer at the deadline themselves, once that is on record; this is for those that do
+// not.
+constexpr std::chrono::milliseconds kHandlersGrace{500};
 // The first byte of a TLS record that begins a handshake (RFC 8446 §5.1).
 constexpr std::uint8_t kTlsHandshake = 22;
 
@@ -358,7 +361,7 @@ class Connection : public Driven, public std::enable_shared_from_this<Connection
   template <typename Call>
   Awaitable<Response> Exchanged(Call call) {
     phase_ = Phase::kAnswering;
-    expires_ = deadline_;
+    expires_ = deadline_ + kHandlersGrace;
     exchange_ = std::make_shared<Exchange>(worker_);
     state_->requests_in_flight.fetch_add(1, std::memory_order_relaxed);
     {
