@@ -210,7 +210,9 @@ class Connections(ApplianceTest):
     def test_plain_http_on_the_tls_port(self):
         with socket.create_connection(("127.0.0.1", self.site.port), 30) as connection:
             connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
-            self.assertNotIn(b"200 OK", self.read_all(connection))
+            answer = self.read_all(connection)
+        self.assertTrue(answer.startswith(b"HTTP/1.1 400 "), answer)
+        self.assertIn(b"https", answer)
         self.assert_still_serves()
 
     def test_noise_instead_of_tls(self):

@@ -93,6 +93,9 @@ class Records(ApplianceTest):
         record = [record for record in self.connection.audit_records() if record.key_name == "told"][-1]
         self.assertEqual("data_loss", record.outcome)
         self.assertIn("binding", record.detail)
+        capabilities = self.connection.call("ApplianceService/GetStatus")["capabilities"]
+        reasons = [capability.get("reason", "") for capability in capabilities if not capability.get("available")]
+        self.assertTrue(any(key["keyId"] in reason and "binding" in reason for reason in reasons), reasons)
 
 
 class Files(ApplianceTest):
