@@ -36,6 +36,9 @@ constexpr std::chrono::seconds kCoreReadyWork{30};
 // others.
 constexpr std::size_t kPoolThreads = 8;
 constexpr std::size_t kPoolQueue = 512;
+// For what anybody may ask (/readyz, /metrics), so that it takes nobody's place.
+constexpr std::size_t kWatcherThreads = 1;
+constexpr std::size_t kWatcherQueue = 64;
 constexpr std::chrono::seconds kLongestRequest{30};
 // So that what was accepted is finished.
 constexpr std::chrono::seconds kDrain = kLongestRequest + std::chrono::seconds(5);
@@ -78,6 +81,7 @@ struct Appliance::Parts {
         core(ServingCore(options, pin.get()), SupervisionOf(), [this] { OnCoreReady(); }),
         foundation(files, core, site),
         pool(kPoolThreads, kPoolQueue),
+        watchers(kWatcherThreads, kWatcherQueue),
         recorder(*audit, metrics),
         in_flight(InFlightLimits{}),
         gate(recorder, in_flight, pool),
@@ -129,6 +133,7 @@ struct Appliance::Parts {
   CoreSupervisor core;
   Foundation foundation;
   WorkPool pool;
+  WorkPool watchers;
   Recorder recorder;
   InFlight in_flight;
   Gate gate;
@@ -176,7 +181,7 @@ Result<std::unique_ptr<Appliance>> Appliance::Start(const Options& options) {
   const Handlers handlers = {parts.keys, parts.signing, parts.audits, parts.appliance};
   TWINSEAL_ASSIGN_OR_RETURN(
       parts.server,
-      connect::Server::Start(std::move(server), MakeRouter(handlers, parts.state, parts.pool)));
+      connect::Server::Start(std::move(server), MakeRouter(handlers, parts.state, parts.watchers)));
   parts.tls.Start();
   parts.timer.Start();
   spdlog::info("site {} serves on {}:{} with {} keys", options.site, options.address,
@@ -215,6 +220,7 @@ void Appliance::Stop() {
   // What the core still does for requests that were cut off ends by their deadlines.
   parts.in_flight.WaitUntilIdle();
   parts.pool.Stop();
+  parts.watchers.Stop();
   // With a last checkpoint, for which the core is needed.
   parts.audit->Stop();
   parts.foundation.feed.Stop();

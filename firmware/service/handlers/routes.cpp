@@ -102,7 +102,7 @@ void AddHealth(connect::Router& router, ApplianceState& state, WorkPool& pool) {
 
 }  // namespace
 
-connect::Router MakeRouter(const Handlers& handlers, ApplianceState& state, WorkPool& pool) {
+connect::Router MakeRouter(const Handlers& handlers, ApplianceState& state, WorkPool& watchers) {
   connect::Router router;
   KeyHandlers& keys = handlers.keys;
   const auto key_call = [&](auto method) {
@@ -162,7 +162,7 @@ connect::Router MakeRouter(const Handlers& handlers, ApplianceState& state, Work
       router, Procedure::kIssueClientCertificate, [&appliance](auto call, auto respond) {
         appliance.IssueClientCertificate(std::move(call), std::move(respond));
       });
-  AddHealth(router, state, pool);
+  AddHealth(router, state, watchers);
   return router;
 }
 

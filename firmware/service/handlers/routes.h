@@ -22,7 +22,7 @@ struct Handlers {
 inline constexpr std::size_t kMaxBatchBody = std::size_t{3} << 20;
 
 // All procedures of the contract, and /healthz, /readyz, /metrics, which anybody may read: they
-// tell no names. What the handlers refer to must outlive the server.
-connect::Router MakeRouter(const Handlers& handlers, ApplianceState& state, WorkPool& pool);
+// tell no names, and run on `watchers`. What the handlers refer to must outlive the server.
+connect::Router MakeRouter(const Handlers& handlers, ApplianceState& state, WorkPool& watchers);
 
 }  // namespace twinseal::service
