@@ -22,7 +22,8 @@ class StatusCommand : public CliTest {
     status.set_memory_lock("all");
     (*status.mutable_keys_by_state())["disabled"] = 1;
     (*status.mutable_keys_by_state())["enabled"] = 3;
-    (*status.mutable_keys_by_state())["pending-destruction"] = 2;
+    const std::string pending = "pending-destruction";
+    (*status.mutable_keys_by_state())[pending] = 2;
     (*status.mutable_keys_by_state())["destroyed"] = 0;
     v1::Capability& ed25519 = *status.add_capabilities();
     ed25519.set_name("ed25519 in the vault");
