@@ -24,7 +24,7 @@ constexpr unsigned kDoubtsThatEndASession = 3;
 
 // A copy that another session makes of a token object may look like one until it is finished
 // (SoftHSM 2.6.1 takes over CKA_TOKEN before it applies the template), so several are looked at
-// again before they are believed.
+// again before they are believed. A lock around copies would let one that hangs hold all sessions.
 constexpr int kLooksAtSeveral = 50;
 constexpr auto kPauseBetweenLooks = std::chrono::milliseconds(2);
 

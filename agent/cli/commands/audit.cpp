@@ -145,6 +145,29 @@ std::string Sentence(const audit::Finding& finding) {
              : fmt::format("records {} to {} were {}", finding.first, finding.last, what);
 }
 
+// The error of a report that is not ok. `key_file` is empty when the appliance named the key.
+Error Tampered(const audit::Report& report, const std::string& key_file) {
+  // All checkpoints forged, and nothing else wrong: most likely it is the wrong key.
+  const bool only_forged = std::ranges::all_of(report.findings, [](const audit::Finding& finding) {
+    return finding.kind == audit::Tampering::kForged;
+  });
+  if (only_forged && report.verified_checkpoints == 0) {
+    return Error(
+        Code::kDataLoss,
+        fmt::format("no checkpoint bears the signature of {}: is it this appliance's "
+                    "audit key? If it is, every checkpoint is forged; keep the "
+                    "appliance's disk as it is",
+                    key_file.empty() ? "the key that the appliance names" : Printable(key_file)));
+  }
+  const std::uint64_t others = report.findings.size() - 1 + report.more_findings;
+  return Error(
+      Code::kDataLoss,
+      fmt::format(
+          "{}{}; keep the appliance's disk as it is and compare with your copies of the log",
+          Sentence(report.findings.front()),
+          others == 0 ? "" : fmt::format(", and {} more", Count(others, "finding"))));
+}
+
 Status Verify(Context& context, const VerifyOptions& options) {
   const Surroundings& surroundings = context.surroundings();
   std::string key_pem;
@@ -182,25 +205,7 @@ Status Verify(Context& context, const VerifyOptions& options) {
   PrintReport(context.out(), site, report, key->Fingerprint(), !options.checkpoint_key.empty(),
               options.form);
   if (report.ok()) return Ok();
-  // A wrong key file looks like this, and no other tampering does.
-  const bool only_forged = std::ranges::all_of(report.findings, [](const audit::Finding& finding) {
-    return finding.kind == audit::Tampering::kForged;
-  });
-  if (only_forged && report.verified_checkpoints == 0) {
-    return Error(Code::kDataLoss,
-                 fmt::format("no checkpoint bears the signature of {}: is it this appliance's "
-                             "audit key? If it is, every checkpoint is forged; keep the "
-                             "appliance's disk as it is",
-                             options.checkpoint_key.empty() ? "the key that the appliance names"
-                                                            : Printable(options.checkpoint_key)));
-  }
-  const std::uint64_t others = report.findings.size() - 1 + report.more_findings;
-  return Error(
-      Code::kDataLoss,
-      fmt::format(
-          "{}{}; keep the appliance's disk as it is and compare with your copies of the log",
-          Sentence(report.findings.front()),
-          others == 0 ? "" : fmt::format(", and {} more", Count(others, "finding"))));
+  return Tampered(report, options.checkpoint_key);
 }
 
 void AddLogList(CLI::App& group, Commands& commands) {

@@ -48,8 +48,7 @@ CLI::Option* AddRequestId(CLI::App& app, std::string& id) {
                return parsed.text();
              },
              "Repeat a request: the same id (8 to 64 characters) gives the same result and does "
-             "nothing "
-             "twice")
+             "nothing twice")
       ->type_name("ID");
 }
 

@@ -23,6 +23,17 @@ Result<hsm::Object> FindKey(hsm::Session& session, std::string_view label) {
   return found;
 }
 
+// kBindingSize bytes.
+Result<Bytes> Hmac(hsm::Session& session, const DomainKeys& keys, BytesView data) {
+  TWINSEAL_ASSIGN_OR_RETURN(Bytes mac,
+                            session.Sign(hsm::Mechanism(CKM_SHA256_HMAC), keys.binding_key, data));
+  if (mac.size() != kBindingSize) {
+    return Error(Code::kInternal, fmt::format("the HSM's HMAC-SHA-256 has {} bytes, not {}",
+                                              mac.size(), kBindingSize));
+  }
+  return mac;
+}
+
 }  // namespace
 
 Result<DomainKeys> FindDomainKeys(hsm::Session& session) {
@@ -35,26 +46,17 @@ Result<DomainKeys> FindDomainKeys(hsm::Session& session) {
 
 Result<Bytes> Bind(hsm::Session& session, const DomainKeys& keys, Blob& blob) {
   Bytes bytes = EncodeBound(blob);
-  TWINSEAL_ASSIGN_OR_RETURN(const Bytes mac,
-                            session.Sign(hsm::Mechanism(CKM_SHA256_HMAC), keys.binding_key, bytes));
-  if (mac.size() != kBindingSize) {
-    return Error(Code::kInternal, fmt::format("the HSM's HMAC-SHA-256 has {} bytes, not {}",
-                                              mac.size(), kBindingSize));
-  }
+  TWINSEAL_ASSIGN_OR_RETURN(const Bytes mac, Hmac(session, keys, bytes));
   std::ranges::copy(mac, blob.binding.begin());
   bytes.insert(bytes.end(), mac.begin(), mac.end());
   return bytes;
 }
 
 Result<Secret> MarksKey(hsm::Session& session, const DomainKeys& keys) {
-  TWINSEAL_ASSIGN_OR_RETURN(Bytes mac, session.Sign(hsm::Mechanism(CKM_SHA256_HMAC),
-                                                    keys.binding_key, AsBytes(kMarksKeyText)));
+  static_assert(kBindingSize == MarksSeal::kKeySize);
+  TWINSEAL_ASSIGN_OR_RETURN(Bytes mac, Hmac(session, keys, AsBytes(kMarksKeyText)));
   Secret key(mac);
   Scrub(mac);
-  if (key.size() != MarksSeal::kKeySize) {
-    return Error(Code::kInternal, fmt::format("the HSM's HMAC-SHA-256 has {} bytes, not {}",
-                                              key.size(), MarksSeal::kKeySize));
-  }
   return key;
 }
 

@@ -44,17 +44,18 @@ Result<Blob> KeyMaker::MakeWrapped(const KeyHeader& header) const {
   const hsm::KeyKind kind = KindOf(header.algorithm);
   TWINSEAL_RETURN_IF_ERROR(capabilities_.CheckVault(kind));
   TWINSEAL_ASSIGN_OR_RETURN(const hsm::WrapMechanism wrap, capabilities_.ForPrivateKeys(kind));
-  TWINSEAL_ASSIGN_OR_RETURN(hsm::KeyPair pair,
-                            hsm::GenerateSigningPair(session_, kind, {.extractable = true}));
-  TWINSEAL_ASSIGN_OR_RETURN(const crypto::PublicKey public_key,
-                            ReadPublicKey(session_, header.algorithm, pair.public_key.get()));
+  TWINSEAL_ASSIGN_OR_RETURN(
+      hsm::KeyPair pair, hsm::GenerateSigningPair(bench_.session(), kind, {.extractable = true}));
+  TWINSEAL_ASSIGN_OR_RETURN(
+      const crypto::PublicKey public_key,
+      ReadPublicKey(bench_.session(), header.algorithm, pair.public_key.get()));
   Blob blob;
   blob.kind = BlobKind::kReplica;
   blob.header = header;
   blob.header.public_key = public_key.der();
   blob.key_wrap = wrap;
-  TWINSEAL_ASSIGN_OR_RETURN(blob.wrapped_key,
-                            hsm::Wrap(session_, wrap, keys_.domain_kek, pair.private_key.get()));
+  TWINSEAL_ASSIGN_OR_RETURN(blob.wrapped_key, hsm::Wrap(bench_.session(), wrap, keys_.domain_kek,
+                                                        pair.private_key.get()));
   TWINSEAL_RETURN_IF_ERROR(pair.private_key.Destroy());
   TWINSEAL_RETURN_IF_ERROR(pair.public_key.Destroy());
   TWINSEAL_RETURN_IF_ERROR(CheckWrapped(blob));
@@ -66,7 +67,7 @@ Status KeyMaker::CheckWrapped(const Blob& blob) const {
   TWINSEAL_ASSIGN_OR_RETURN(
       const PublicKeyCache::Entry* public_key,
       bench_.public_keys().Get(header.id, header.version, header.algorithm, header.public_key));
-  auto key = UnwrapReplica({session_, keys_, capabilities_}, blob, *public_key);
+  auto key = UnwrapReplica({bench_.session(), keys_, capabilities_}, blob, *public_key);
   if (!key.ok() && key.error().code() == Code::kDataLoss) {
     return Error(Code::kInternal,
                  fmt::format("the HSM cannot unwrap the new key that it wrapped ({}); nothing was "
@@ -74,7 +75,7 @@ Status KeyMaker::CheckWrapped(const Blob& blob) const {
                              key.error().message()));
   }
   if (!key.ok()) return key.error();
-  TWINSEAL_RETURN_IF_ERROR(CheckPair(session_, public_key->key, key->get()));
+  TWINSEAL_RETURN_IF_ERROR(CheckPair(bench_.session(), public_key->key, key->get()));
   return key->Destroy();
 }
 
@@ -83,13 +84,15 @@ Result<Blob> KeyMaker::MakeOnToken(const KeyHeader& header) const {
   TWINSEAL_RETURN_IF_ERROR(capabilities_.CheckToken(kind));
   const std::string label = TokenObjectLabel(header.id);
   TWINSEAL_ASSIGN_OR_RETURN(const Bytes object_id,
-                            NewTokenObjectId(session_, header.id, header.version));
+                            NewTokenObjectId(bench_.session(), header.id, header.version));
   TWINSEAL_ASSIGN_OR_RETURN(
       hsm::KeyPair pair,
-      hsm::GenerateSigningPair(session_, kind, {.token = true, .label = label, .id = object_id}));
-  TWINSEAL_ASSIGN_OR_RETURN(const crypto::PublicKey public_key,
-                            ReadPublicKey(session_, header.algorithm, pair.public_key.get()));
-  TWINSEAL_RETURN_IF_ERROR(CheckPair(session_, public_key, pair.private_key.get()));
+      hsm::GenerateSigningPair(bench_.session(), kind,
+                               {.token = true, .label = label, .id = object_id}));
+  TWINSEAL_ASSIGN_OR_RETURN(
+      const crypto::PublicKey public_key,
+      ReadPublicKey(bench_.session(), header.algorithm, pair.public_key.get()));
+  TWINSEAL_RETURN_IF_ERROR(CheckPair(bench_.session(), public_key, pair.private_key.get()));
   Blob blob;
   blob.kind = BlobKind::kTokenReference;
   blob.header = header;

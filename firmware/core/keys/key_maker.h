@@ -13,7 +13,7 @@ namespace twinseal::core {
 class KeyMaker {
  public:
   KeyMaker(Workbench& bench, const DomainKeys& keys, const hsm::Capabilities& capabilities)
-      : bench_(bench), session_(bench.session()), keys_(keys), capabilities_(capabilities) {}
+      : bench_(bench), keys_(keys), capabilities_(capabilities) {}
 
   // The pair as a replica blob, or with storage TOKEN as token objects and a reference to them; not
   // bound yet. A signature was made with the private key as the blob gives it back and verified
@@ -28,7 +28,6 @@ class KeyMaker {
   Result<Blob> MakeOnToken(const KeyHeader& header) const;
 
   Workbench& bench_;
-  hsm::Session& session_;
   const DomainKeys& keys_;
   const hsm::Capabilities& capabilities_;
 };

@@ -21,12 +21,10 @@ inline constexpr std::uint8_t kBlobFormatVersion = 1;
 inline constexpr std::size_t kBindingSize = 32;  // HMAC-SHA-256.
 
 // The most that each field may have, in bytes; what is longer is no record of ours.
-inline constexpr std::size_t kMaxPublicKey = 1024;  // RSA-4096 takes 550.
-inline constexpr std::size_t kMaxPolicy =
-    std::size_t{256} * 1024;                       // 1,000 long application names: 67,000.
-inline constexpr std::size_t kMaxWrappedKek = 64;  // An AES-256 key takes 40 or 64.
-inline constexpr std::size_t kMaxWrappedKey =
-    std::size_t{8} * 1024;  // RSA-4096 in PKCS #8 takes 2,400.
+inline constexpr std::size_t kMaxPublicKey = 1024;   // RSA-4096 takes 550.
+inline constexpr std::size_t kMaxPolicy = 262'144;   // 1,000 long application names: 67,000.
+inline constexpr std::size_t kMaxWrappedKek = 64;    // An AES-256 key takes 40 or 64.
+inline constexpr std::size_t kMaxWrappedKey = 8192;  // RSA-4096 in PKCS #8 takes 2,400.
 
 enum class BlobKind : std::uint8_t {
   kReplica = 1,  // The key wrapped under the domain KEK. Lives in the ledger.

@@ -9,7 +9,8 @@
 
 namespace twinseal::service {
 
-// Done with `key`, of which the id is enough, by the appliance of this site.
-v1::AuditRecord OwnRecord(std::string_view operation, const SiteName& site, const v1::Key& key);
+// Done by the appliance of this site, with `key`, of which the id is enough, or with none.
+v1::AuditRecord OwnRecord(std::string_view operation, const SiteName& site,
+                          const v1::Key& key = v1::Key());
 
 }  // namespace twinseal::service

@@ -18,6 +18,7 @@
 #include "firmware/service/appliance/checkpoint_signer.h"
 #include "firmware/service/appliance/foundation.h"
 #include "firmware/service/appliance/launchers.h"
+#include "firmware/service/appliance/own_record.h"
 #include "firmware/service/core_link/core_supervisor.h"
 #include "firmware/service/core_link/pin_source.h"
 #include "firmware/service/runtime/data_folder.h"
@@ -115,11 +116,7 @@ Status RecordSetUp(const Files& files, Foundation& foundation, const SiteName& s
                    const std::string& operator_name) {
   TWINSEAL_ASSIGN_OR_RETURN(const std::unique_ptr<audit::AuditLog> log,
                             audit::AuditLog::Open(files.audit(), site));
-  v1::AuditRecord record;
-  record.set_operation(std::string(kOperation));
-  record.set_caller_role("appliance");
-  record.set_caller_name(site.text());
-  record.set_outcome("ok");
+  v1::AuditRecord record = OwnRecord(kOperation, site);
   record.set_detail("set up; certificate issued for operator/" + operator_name);
   TWINSEAL_RETURN_IF_ERROR(log->AppendAndWait(std::move(record)));
   log->StartCheckpoints(MakeCheckpointSigner(foundation.audit_key));

@@ -109,15 +109,15 @@ TEST_P(EngineSignTest, AKeyThatTheVaultDoesNotHaveIsAskedFor) {
   ExpectSigns(made->header);
 }
 
-TEST_P(SoftHsmEngineSignTest, ThreeHundredKeysLiveSideBySide) {
-  constexpr int kKeys = 300;
+TEST_P(SoftHsmEngineSignTest, TwoThousandKeysLiveSideBySide) {
+  constexpr int kKeys = 2000;
   std::vector<KeyHeader> headers;
   for (int i = 0; i < kKeys; ++i) headers.push_back(NewKey().header);
   EXPECT_EQ(engine_->vault().size(), static_cast<std::uint64_t>(kKeys));
-  for (std::size_t i = 0; i < headers.size(); i += 17) ExpectSigns(headers[i]);
+  for (std::size_t i = 0; i < headers.size(); i += 97) ExpectSigns(headers[i]);
   Restart();
   EXPECT_EQ(engine_->vault().size(), static_cast<std::uint64_t>(kKeys));
-  for (std::size_t i = 5; i < headers.size(); i += 17) ExpectSigns(headers[i]);
+  for (std::size_t i = 5; i < headers.size(); i += 97) ExpectSigns(headers[i]);
   EXPECT_EQ(SessionObjects(), 0U);
 }
 
