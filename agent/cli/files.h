@@ -20,6 +20,10 @@ Result<UniqueFd> OpenForReading(const std::string& path);
 // Reads what is left of `descriptor`; out_of_range when that is more than `limit` bytes. `name` is
 // for the error.
 Result<Bytes> ReadAll(int descriptor, std::size_t limit, const std::string& name);
+
+// What a file of certificates or of a key may have, in bytes: a long chain has some ten thousand.
+inline constexpr std::size_t kMaxPemBytes = 262'144;
+
 Result<Bytes> ReadFile(const std::string& path, std::size_t limit);
 
 // A regular file is replaced as a whole, or not at all when something fails; a device or pipe is

@@ -9,11 +9,6 @@
 #include "common/crypto/x509.h"
 
 namespace twinseal::cli {
-namespace {
-
-constexpr std::size_t kMaxPemBytes = std::size_t{64} * 1024;
-
-}  // namespace
 
 Result<IdentityFiles> IdentityFiles::Create(const std::string& folder, const std::string& stem,
                                             bool with_key) {

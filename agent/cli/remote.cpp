@@ -10,8 +10,6 @@
 namespace twinseal::cli {
 namespace {
 
-// A key or certificate has a few hundred bytes, a chain a few thousand.
-constexpr std::size_t kMaxPemBytes = std::size_t{256} * 1024;
 constexpr std::string_view kPackage = "/twinseal.v1.";
 
 std::string_view Advice(Code code) {

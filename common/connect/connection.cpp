@@ -35,7 +35,6 @@ using Parser = http::request_parser<http::vector_body<std::uint8_t>>;
 
 constexpr int kBadRequest = 400;
 constexpr int kRequestTimeout = 408;
-constexpr int kContentTooLarge = 413;
 constexpr int kHeaderTooLarge = 431;
 
 // How long a client that was refused may go on sending before it is cut off. Closing at once would

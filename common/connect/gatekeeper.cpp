@@ -12,7 +12,6 @@ namespace twinseal::connect {
 namespace {
 
 constexpr int kMethodNotAllowed = 405;
-constexpr int kContentTooLarge = 413;
 constexpr int kUnsupportedMediaType = 415;
 constexpr int kNotFound = 404;
 

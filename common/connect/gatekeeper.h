@@ -16,6 +16,8 @@ namespace twinseal::connect {
 
 using RequestHeader = boost::beast::http::header<true, boost::beast::http::fields>;
 
+inline constexpr int kContentTooLarge = 413;
+
 // Why a body is not read.
 struct Refused {
   Error error;

@@ -13,9 +13,9 @@
 namespace twinseal::connect {
 namespace {
 
-class Checker {
+class JsonChecker {
  public:
-  Checker(std::string_view text, int max_depth) : text_(text), max_depth_(max_depth) {}
+  JsonChecker(std::string_view text, int max_depth) : text_(text), max_depth_(max_depth) {}
 
   Status Check() {
     TWINSEAL_RETURN_IF_ERROR(Value(0));
@@ -197,7 +197,9 @@ class Checker {
 
 }  // namespace
 
-Status CheckJson(std::string_view text, int max_depth) { return Checker(text, max_depth).Check(); }
+Status CheckJson(std::string_view text, int max_depth) {
+  return JsonChecker(text, max_depth).Check();
+}
 
 std::string Quoted(std::string_view text) {
   std::string quoted(text.substr(0, kMaxQuoted));

@@ -36,9 +36,9 @@ Error Wrong(const Path& path, std::string_view what) {
                fmt::format("{}: {}", name.empty() ? "the body" : name, what));
 }
 
-class Checker {
+class WireChecker {
  public:
-  Checker(BytesView bytes, int max_depth)
+  WireChecker(BytesView bytes, int max_depth)
       : bytes_(bytes),
         input_(bytes.data(), static_cast<int>(bytes.size())),
         max_depth_(max_depth) {}
@@ -135,7 +135,7 @@ class Checker {
 Status CheckWire(BytesView bytes, const Descriptor& message, int max_depth) {
   const Path root{nullptr, nullptr};
   if (bytes.size() > INT_MAX) return Wrong(root, "it is too long");
-  return Checker(bytes, max_depth).Message(message, root, 0);
+  return WireChecker(bytes, max_depth).Message(message, root, 0);
 }
 
 }  // namespace twinseal::connect

@@ -14,18 +14,19 @@
 #include <openssl/x509.h>
 
 #include "common/crypto/digest.h"
+#include "common/crypto/openssl_ptr.h"
+#include "common/crypto/signature_scheme.h"
 
 namespace twinseal::crypto {
 namespace {
 
-using KeyPtr = std::shared_ptr<EVP_PKEY>;
-using ContextPtr = std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)>;
+using SharedKey = std::shared_ptr<EVP_PKEY>;
 
 // A public key is shared between threads, and threads may have library contexts of their own; so a
 // key and all that is done with it stay in the process's context.
 OSSL_LIB_CTX* Library() { return OSSL_LIB_CTX_get0_global_default(); }
 
-KeyPtr Own(EVP_PKEY* key) { return {key, EVP_PKEY_free}; }
+SharedKey Own(EVP_PKEY* key) { return {key, EVP_PKEY_free}; }
 
 Error NotAKey(std::string_view why) {
   ERR_clear_error();
@@ -57,9 +58,8 @@ Result<v1::Algorithm> AlgorithmOf(const EVP_PKEY* key) {
 }
 
 // From OpenSSL's parameters of a key's kind ("EC", "RSA").
-KeyPtr FromParameters(const char* kind, OSSL_PARAM* parameters) {
-  const ContextPtr context(EVP_PKEY_CTX_new_from_name(Library(), kind, nullptr),
-                           &EVP_PKEY_CTX_free);
+SharedKey FromParameters(const char* kind, OSSL_PARAM* parameters) {
+  const KeyContextPtr context(EVP_PKEY_CTX_new_from_name(Library(), kind, nullptr));
   EVP_PKEY* key = nullptr;
   if (context == nullptr || EVP_PKEY_fromdata_init(context.get()) != 1 ||
       EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, parameters) != 1) {
@@ -68,26 +68,10 @@ KeyPtr FromParameters(const char* kind, OSSL_PARAM* parameters) {
   return Own(key);
 }
 
-bool SetPadding(EVP_PKEY_CTX* context, const SchemeInfo& scheme) {
-  if (scheme.family == Family::kEd25519) return true;
-  const EVP_MD* const hash = EVP_get_digestbyname(std::string(scheme.hash).c_str());
-  if (hash == nullptr || EVP_PKEY_CTX_set_signature_md(context, hash) != 1) return false;
-  switch (scheme.padding) {
-    case Padding::kNone:
-      return true;
-    case Padding::kPkcs1:
-      return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) == 1;
-    case Padding::kPss:
-      return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PSS_PADDING) == 1 &&
-             EVP_PKEY_CTX_set_rsa_pss_saltlen(context, RSA_PSS_SALTLEN_DIGEST) == 1;
-  }
-  return false;
-}
-
 bool VerifyDigest(EVP_PKEY* key, const SchemeInfo& scheme, BytesView digest, BytesView signature) {
-  const ContextPtr context(EVP_PKEY_CTX_new_from_pkey(Library(), key, nullptr), &EVP_PKEY_CTX_free);
+  const KeyContextPtr context(EVP_PKEY_CTX_new_from_pkey(Library(), key, nullptr));
   return context != nullptr && EVP_PKEY_verify_init(context.get()) == 1 &&
-         SetPadding(context.get(), scheme) &&
+         SetSignatureScheme(context.get(), scheme) &&
          EVP_PKEY_verify(context.get(), signature.data(), signature.size(), digest.data(),
                          digest.size()) == 1;
 }
@@ -105,10 +89,10 @@ bool VerifyMessage(EVP_PKEY* key, BytesView message, BytesView signature) {
 
 }  // namespace
 
-PublicKey::PublicKey(KeyPtr key, v1::Algorithm algorithm, Bytes der)
+PublicKey::PublicKey(SharedKey key, v1::Algorithm algorithm, Bytes der)
     : key_(std::move(key)), algorithm_(algorithm), der_(std::move(der)) {}
 
-Result<PublicKey> PublicKey::FromKey(KeyPtr key) {
+Result<PublicKey> PublicKey::FromKey(SharedKey key) {
   if (key == nullptr) return NotAKey("it cannot be read");
   TWINSEAL_ASSIGN_OR_RETURN(const v1::Algorithm algorithm, AlgorithmOf(key.get()));
   unsigned char* encoded = nullptr;
@@ -122,7 +106,7 @@ Result<PublicKey> PublicKey::FromKey(KeyPtr key) {
 Result<PublicKey> PublicKey::FromDer(BytesView der) {
   if (der.size() > LONG_MAX) return NotAKey("it is too long");
   const unsigned char* next = der.data();
-  KeyPtr key =
+  SharedKey key =
       Own(d2i_PUBKEY_ex(nullptr, &next, static_cast<long>(der.size()), Library(), nullptr));
   if (key != nullptr && next != der.data() + der.size())
     return NotAKey("there are bytes behind it");

@@ -8,6 +8,7 @@
 
 #include "common/crypto/openssl_error.h"
 #include "common/crypto/openssl_ptr.h"
+#include "common/crypto/signature_scheme.h"
 
 namespace twinseal::crypto {
 namespace {
@@ -23,19 +24,6 @@ Result<PublicKey> PublicHalf(EVP_PKEY* key) {
   const Bytes der(encoded, encoded + size);
   OPENSSL_free(encoded);
   return PublicKey::FromDer(der);
-}
-
-bool SetPadding(EVP_PKEY_CTX* context, const SchemeInfo& scheme) {
-  const EVP_MD* const hash = EVP_get_digestbyname(std::string(scheme.hash).c_str());
-  if (hash == nullptr || EVP_PKEY_CTX_set_signature_md(context, hash) != 1) return false;
-  if (scheme.padding == Padding::kPkcs1) {
-    return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) == 1;
-  }
-  if (scheme.padding == Padding::kPss) {
-    return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PSS_PADDING) == 1 &&
-           EVP_PKEY_CTX_set_rsa_pss_saltlen(context, RSA_PSS_SALTLEN_DIGEST) == 1;
-  }
-  return true;
 }
 
 // RFC 8032 §5.1.6: over the message itself.
@@ -68,7 +56,7 @@ Result<Bytes> SoftwareKey::Sign(v1::Scheme scheme, BytesView digest) const {
   const KeyContextPtr context(EVP_PKEY_CTX_new_from_pkey(nullptr, key_.get(), nullptr));
   std::size_t size = 0;
   if (context == nullptr || EVP_PKEY_sign_init(context.get()) != 1 ||
-      !SetPadding(context.get(), *info) ||
+      !SetSignatureScheme(context.get(), *info) ||
       EVP_PKEY_sign(context.get(), nullptr, &size, digest.data(), digest.size()) != 1) {
     return OpensslError(Code::kInternal, "signing in software");
   }

@@ -24,8 +24,6 @@ namespace twinseal::cli {
 namespace {
 
 constexpr std::uint64_t kDefaultLimit = 100;
-// A public key in PEM has a few hundred bytes.
-constexpr std::size_t kMaxPemBytes = std::size_t{16} * 1024;
 
 struct ListOptions {
   std::optional<std::uint64_t> first;
