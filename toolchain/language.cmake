@@ -13,11 +13,15 @@ if(NOT CMAKE_BUILD_TYPE)
 endif()
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
 
-# Release builds compile a library's files eight at a time, which halves their time. The others compile them one by one,
+# Release builds compile a target's files eight at a time, which halves their time. The others compile them one by one,
 # so that each file is shown to include what it needs.
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
-  set(TWINSEAL_UNITY ON)
+  set(unity ON)
+else()
+  set(unity OFF)
 endif()
+option(TWINSEAL_UNITY "Compile several files of a target together" ${unity})
+set(CMAKE_UNITY_BUILD ${TWINSEAL_UNITY})
 
 find_program(CCACHE ccache)
 if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)

@@ -5,7 +5,6 @@ function(twinseal_library name)
   add_library(${name} STATIC ${ARG_SOURCES})
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
   target_link_libraries(${name} PUBLIC ${ARG_LINKS} PRIVATE ${ARG_PRIVATE_LINKS} twinseal_warnings)
-  set_target_properties(${name} PROPERTIES UNITY_BUILD "${TWINSEAL_UNITY}")
 endfunction()
 
 function(twinseal_program name)

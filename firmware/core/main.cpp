@@ -188,7 +188,7 @@ CoreExit Run(const Options& options) {
   const hsm::ConnectionOptions connection = ConnectionOptionsFor(options, *token);
   // Setting up needs the PIN a second time, for a token that has none yet.
   Secret new_pin = options.initialize ? Secret(ground->pin.Reveal(SecretAccess())) : Secret();
-  GuardedPin pin(std::move(ground->pin), RefusedPinFile(state, token->Describe()),
+  GuardedPin pin(std::move(ground->pin), PinRecord(state, token->Describe()),
                  [](const Error& error) { spdlog::error("{}", error.Describe()); });
   if (!options.initialize) return Serve(options, *ground, connection, pin);
 

@@ -31,7 +31,8 @@ Status Login::Try(const CK_FUNCTION_LIST& functions, CK_SLOT_ID slot, CK_SESSION
     return RvError(rv, kDoing);
   if ((token.flags & CKF_USER_PIN_LOCKED) != 0) return RvError(CKR_PIN_LOCKED, kDoing);
 
-  TWINSEAL_ASSIGN_OR_RETURN(const Secret pin, source_.Read());
+  TWINSEAL_ASSIGN_OR_RETURN(const Secret pin,
+                            source_.Read((token.flags & CKF_USER_PIN_COUNT_LOW) != 0));
   if (refused_.has_value() && *refused_ == pin) {
     return Error(
         Code::kFailedPrecondition,

@@ -2,7 +2,7 @@
 
 namespace twinseal::hsm {
 
-Result<Secret> FixedPin::Read() {
+Result<Secret> FixedPin::Read(bool /*wrong_pin_since_login*/) {
   if (pin_.empty()) {
     return Error(Code::kFailedPrecondition,
                  "the HSM's PIN is missing; give it through a descriptor or a credential");

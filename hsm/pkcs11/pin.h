@@ -15,8 +15,9 @@ class PinSource {
   virtual ~PinSource() = default;
 
   // The PIN now. failed_precondition, in words for the operator, when there is none or it is known
-  // to be wrong.
-  virtual Result<Secret> Read() = 0;
+  // to be wrong. `wrong_pin_since_login` is what the token says: somebody gave it a wrong PIN since
+  // the last login (CKF_USER_PIN_COUNT_LOW; a token may leave it unsaid).
+  virtual Result<Secret> Read(bool wrong_pin_since_login) = 0;
   // The token said that this PIN is wrong.
   virtual void Refused(const Secret& pin) = 0;
   // The token took this PIN.
@@ -28,7 +29,7 @@ class FixedPin : public PinSource {
  public:
   explicit FixedPin(Secret pin) : pin_(std::move(pin)) {}
 
-  Result<Secret> Read() override;
+  Result<Secret> Read(bool wrong_pin_since_login) override;
   void Refused(const Secret& pin) override;
   void Accepted(const Secret& pin) override;
 

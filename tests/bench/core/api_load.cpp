@@ -1,8 +1,6 @@
 #include "tests/bench/core/api_load.h"
 
 #include <array>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <string_view>
 #include <utility>
@@ -17,13 +15,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/bench/core/fail.h"
+
 namespace twinseal::bench {
 namespace {
-
-[[noreturn]] void Fail(std::string_view what) {
-  std::fprintf(stderr, "bench: %.*s\n", static_cast<int>(what.size()), what.data());
-  std::exit(1);
-}
 
 int Connect(const std::string& host, const std::string& port) {
   addrinfo hints{};

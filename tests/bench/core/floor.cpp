@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 
 #include <dlfcn.h>
+#include <fmt/format.h>
 #include <p11-kit/pkcs11.h>
+
+#include "tests/bench/core/fail.h"
 
 namespace twinseal::bench {
 namespace {
@@ -25,8 +26,7 @@ CK_BBOOL kFalse = CK_FALSE;
 
 void Require(CK_RV rv, const char* call) {
   if (rv == CKR_OK) return;
-  std::fprintf(stderr, "bench: %s failed with 0x%lx\n", call, rv);
-  std::exit(1);
+  Fail(fmt::format("{} failed with {:#x}", call, rv));
 }
 
 template <typename T>
@@ -194,10 +194,7 @@ Floor::Floor(const TokenAccess& token, v1::Algorithm algorithm)
   State& s = *state_;
   s.rsa = algorithm == v1::RSA_2048;
   void* const library = dlopen(token.module.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) {
-    std::fprintf(stderr, "bench: %s\n", dlerror());
-    std::exit(1);
-  }
+  if (library == nullptr) Fail(dlerror());
   const auto get_list = reinterpret_cast<CK_C_GetFunctionList>(dlsym(library, "C_GetFunctionList"));
   Require(get_list(&s.p11), "C_GetFunctionList");
   CK_C_INITIALIZE_ARGS arguments{};

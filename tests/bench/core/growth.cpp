@@ -1,7 +1,5 @@
 #include "tests/bench/core/growth.h"
 
-#include <cstdio>
-#include <cstdlib>
 #include <fstream>
 #include <random>
 
@@ -9,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/base/types.h"
+#include "tests/bench/core/fail.h"
 
 namespace twinseal::bench {
 namespace {
@@ -32,14 +31,12 @@ constexpr std::size_t kBindingBytes = 32;
 template <typename T>
 T Require(Result<T> result) {
   if (result.ok()) return std::move(result).value();
-  std::fprintf(stderr, "bench: %s\n", result.error().Describe().c_str());
-  std::exit(1);
+  Fail(result.error().Describe());
 }
 
 v1::CoreResponse Require(v1::CoreResponse response) {
   if (!response.has_failure()) return response;
-  std::fprintf(stderr, "bench: %s\n", response.failure().message().c_str());
-  std::exit(1);
+  Fail(response.failure().message());
 }
 
 }  // namespace

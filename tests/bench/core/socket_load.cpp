@@ -1,7 +1,5 @@
 #include "tests/bench/core/socket_load.h"
 
-#include <cstdio>
-#include <cstdlib>
 #include <fstream>
 #include <unordered_map>
 #include <utility>
@@ -12,16 +10,9 @@
 
 #include "common/base/types.h"
 #include "common/crypto/algorithms.h"
+#include "tests/bench/core/fail.h"
 
 namespace twinseal::bench {
-namespace {
-
-[[noreturn]] void Fail(const std::string& what) {
-  std::fprintf(stderr, "bench: %s\n", what.c_str());
-  std::exit(1);
-}
-
-}  // namespace
 
 SocketLoad::SocketLoad(const test::CoreArguments& arguments)
     : program_(arguments), socket_(program_.TakeSocket()) {}

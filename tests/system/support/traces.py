@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import Iterator
 
+_LONG_ZEROS = re.compile(b"\\0{64,}")
+
 
 class Hunt:
     """Searches for secret byte strings in raw form, both ways round, in hexadecimal of either case, and in base64 at each of
@@ -27,6 +29,8 @@ class Hunt:
         self._pattern = re.compile(b"|".join(re.escape(form) for form in forms))
 
     def in_bytes(self, data: bytes) -> list[str]:
+        # Memory is mostly zeros, and a form that begins with one would be tried at each of them.
+        data = _LONG_ZEROS.sub(bytes(64), data)
         # PEM and dumps break their lines.
         unbroken = data.translate(None, b"\r\n\t ")
         matches = self._pattern.findall(data) + self._pattern.findall(unbroken)

@@ -8,7 +8,6 @@
 namespace twinseal::hsm {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds kLong{30};
 constexpr std::chrono::milliseconds kShort{5};
 
@@ -16,7 +15,7 @@ TEST(CallGate, KeepsCallsOutWhileClosed) {
   CallGate gate;
   ASSERT_TRUE(gate.Enter());
   gate.Leave();
-  ASSERT_TRUE(gate.CloseUntil(Clock::now() + kLong));
+  ASSERT_TRUE(gate.CloseUntil(std::chrono::steady_clock::now() + kLong));
   EXPECT_FALSE(gate.Enter());
   gate.Open();
   EXPECT_TRUE(gate.Enter());
@@ -26,8 +25,8 @@ TEST(CallGate, KeepsCallsOutWhileClosed) {
 TEST(CallGate, GivesUpOnACallThatDoesNotReturn) {
   CallGate gate;
   ASSERT_TRUE(gate.Enter());
-  EXPECT_FALSE(gate.CloseUntil(Clock::now() + kShort));
-  EXPECT_FALSE(gate.CloseUntil(Clock::now() - kShort));
+  EXPECT_FALSE(gate.CloseUntil(std::chrono::steady_clock::now() + kShort));
+  EXPECT_FALSE(gate.CloseUntil(std::chrono::steady_clock::now() - kShort));
   gate.Leave();
   EXPECT_TRUE(gate.Enter()) << "the gate is open again";
   gate.Leave();
@@ -45,7 +44,7 @@ TEST(CallGate, ClosesWhenTheCallReturns) {
   });
   entered.wait();
   closing.count_down();
-  EXPECT_TRUE(gate.CloseUntil(Clock::now() + kLong));
+  EXPECT_TRUE(gate.CloseUntil(std::chrono::steady_clock::now() + kLong));
   caller.join();
   EXPECT_FALSE(gate.Enter());
 }
@@ -67,7 +66,7 @@ TEST(CallGate, ExcludesUnderLoad) {
     }
   });
   for (int i = 0; i < kRounds; ++i) {
-    ASSERT_TRUE(gate.CloseUntil(Clock::now() + kLong));
+    ASSERT_TRUE(gate.CloseUntil(std::chrono::steady_clock::now() + kLong));
     ++shared;
     gate.Open();
   }

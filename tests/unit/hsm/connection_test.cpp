@@ -109,6 +109,21 @@ TEST_P(ConnectionTest, WrongPinIsTriedOnceAndNeverAgainUntilItChanges) {
   EXPECT_EQ(connection_->Describe(), "ready");
 }
 
+TEST_P(ConnectionTest, TellsThePinsSourceThatTheTokenHeardAWrongOne) {
+  CountingPin wrong("not the PIN");
+  ASSERT_THAT(TryToConnect(wrong), Fails(Code::kFailedPrecondition, "CKR_PIN_INCORRECT"));
+  EXPECT_FALSE(wrong.wrong_pin_told);
+  CountingPin right(TestToken::kPin);
+  ASSERT_THAT(TryToConnect(right), IsOk());
+  // NSS softokn leaves it unsaid.
+  EXPECT_EQ(right.wrong_pin_told, GetParam() == test::TokenKind::kSoftHsm);
+  session_.reset();
+  connection_.reset();
+  CountingPin again(TestToken::kPin);
+  ASSERT_THAT(TryToConnect(again), IsOk());
+  EXPECT_FALSE(again.wrong_pin_told);
+}
+
 TEST_P(ConnectionTest, LockedPinIsTold) {
   token_.Interpose();
   token_.Script("C_Login error CKR_PIN_LOCKED");

@@ -8,8 +8,6 @@
 namespace twinseal::hsm {
 namespace {
 
-const Bytes kDigest(32, 0x5a);
-
 class FaultTest : public TokenTest {
  protected:
   void SetUp() override {

@@ -32,16 +32,22 @@ MATCHER_P2(Fails, code, origin, "fails with " + std::string(CodeName(code)) + " 
   return arg.error().code() == code && arg.error().origin() == origin;
 }
 
+inline const Bytes kDigest(32, 0x5a);
+
 // Counts what a connection asks of its PIN source.
 class CountingPin : public PinSource {
  public:
   explicit CountingPin(std::string_view pin) : pin_(pin) {}
 
-  Result<Secret> Read() override { return Secret(AsBytes(pin_)); }
+  Result<Secret> Read(bool wrong_pin_since_login) override {
+    wrong_pin_told = wrong_pin_since_login;
+    return Secret(AsBytes(pin_));
+  }
   void Refused(const Secret& /*pin*/) override { ++refused; }
   void Accepted(const Secret& /*pin*/) override { ++accepted; }
   void Change(std::string_view pin) { pin_ = pin; }
 
+  bool wrong_pin_told = false;
   int refused = 0;
   int accepted = 0;
 

@@ -25,8 +25,6 @@ class SessionTest : public TokenTest {
 };
 TWINSEAL_ON_EACH_TOKEN(SessionTest);
 
-const Bytes kDigest(32, 0x5a);
-
 TEST_P(SessionTest, DescribesTheTokenAndTheModule) {
   ASSERT_TRUE(connection_->token().has_value());
   EXPECT_EQ(connection_->token()->label, test::TestToken::kLabel);

@@ -10,8 +10,6 @@ namespace {
 
 using test::TokenKind;
 
-const Bytes kDigest(32, 0x5a);
-
 TEST(WrapMechanism, NumbersAreFixed) {
   // They stand in blobs.
   EXPECT_EQ(*WrapMechanismFromNumber(1), WrapMechanism::kAesKeyWrapPad);

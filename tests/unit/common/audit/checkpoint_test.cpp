@@ -7,8 +7,6 @@
 namespace twinseal::audit {
 namespace {
 
-SiteName Site() { return SiteName::Parse("a").value(); }
-
 TreeHead Head() { return {"a", 42, merkle::HashLeaf(AsBytes("x")), 1763700000000000}; }
 
 TEST(CheckpointText, IsExactlyTheDocumentedOne) {

@@ -1,4 +1,4 @@
-// An audit key in software.
+// An audit key in software, and the site that signs with it.
 #pragma once
 
 #include <memory>
@@ -12,8 +12,11 @@
 
 #include "common/audit/checkpoint.h"
 #include "common/base/bytes.h"
+#include "common/base/types.h"
 
 namespace twinseal::audit {
+
+inline SiteName Site() { return SiteName::Parse("a").value(); }
 
 class TestKey {
  public:

@@ -20,8 +20,6 @@ using ::testing::IsEmpty;
 
 using What = std::tuple<Tampering, std::uint64_t, std::uint64_t>;
 
-SiteName Site() { return SiteName::Parse("a").value(); }
-
 v1::StoredAuditRecord Record(std::uint64_t sequence, const std::string& detail = "") {
   v1::AuditRecord content;
   content.set_sequence(sequence);
