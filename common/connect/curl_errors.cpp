@@ -101,7 +101,7 @@ Told OfTls(std::string_view words) {
           "broke the connection off; try again, and look at the appliance's log if it stays so"};
 }
 
-Told Tell(const TransferFailure& failure) {
+Told Tell(const https::Failure& failure) {
   switch (static_cast<CURLcode>(failure.code)) {
     case CURLE_COULDNT_RESOLVE_HOST:
       return {Code::kUnavailable,
@@ -134,7 +134,7 @@ Told Tell(const TransferFailure& failure) {
 
 }  // namespace
 
-Error ErrorOfTransfer(std::string_view endpoint, const TransferFailure& failure) {
+Error ErrorOfTransfer(std::string_view endpoint, const https::Failure& failure) {
   const Told told = Tell(failure);
   return Error(told.code, fmt::format("{} {}", endpoint, told.text),
                fmt::format("curl {}: {}", failure.code, failure.words));

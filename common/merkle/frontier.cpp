@@ -32,10 +32,9 @@ Result<Hash> HashFromBytes(BytesView bytes) {
 }
 
 Hash HashLeaf(BytesView leaf) {
-  Bytes input;
-  input.reserve(leaf.size() + 1);
-  input.push_back(0x00);
-  input.insert(input.end(), leaf.begin(), leaf.end());
+  Bytes input(1 + leaf.size());
+  input[0] = 0x00;
+  std::ranges::copy(leaf, input.begin() + 1);
   return Sha256(input);
 }
 

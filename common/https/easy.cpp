@@ -1,0 +1,73 @@
+#include "common/https/easy.h"
+
+namespace twinseal::https {
+namespace {
+
+// Often enough that no firewall forgets an idle connection.
+constexpr long kKeepAliveSeconds = 20;
+
+}  // namespace
+
+HeaderList MakeHeaders(const std::vector<std::string>& headers) {
+  HeaderList list;
+  for (const std::string& header : headers) {
+    curl_slist* const longer = curl_slist_append(list.get(), header.c_str());
+    if (longer == nullptr) return nullptr;
+    static_cast<void>(list.release());
+    list.reset(longer);
+  }
+  return list;
+}
+
+CURL* MakeEasy(const Identity& identity, char* words) {
+  CURL* const easy = curl_easy_init();
+  if (easy == nullptr) return nullptr;
+  bool good = true;
+  const auto set = [&](CURLoption option, auto value) {
+    good = good && curl_easy_setopt(easy, option, value) == CURLE_OK;
+  };
+  const auto blob = [](BytesView bytes) {
+    return curl_blob{const_cast<std::uint8_t*>(bytes.data()), bytes.size(), CURL_BLOB_NOCOPY};
+  };
+  const curl_blob ca = blob(AsBytes(identity.ca_pem));
+  const curl_blob certificate = blob(AsBytes(identity.certificate_pem));
+  const curl_blob key = blob(identity.key_pem.Reveal(SecretAccess()));
+  set(CURLOPT_ERRORBUFFER, words);
+  set(CURLOPT_PROTOCOLS_STR, "https");
+  set(CURLOPT_PROXY, "");  // Servers are called straight, whatever the environment says.
+  set(CURLOPT_NOSIGNAL, 1L);
+  set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_3));
+  set(CURLOPT_CAPATH, static_cast<char*>(nullptr));
+  set(CURLOPT_CAINFO_BLOB, &ca);
+  if (!identity.certificate_pem.empty()) {
+    set(CURLOPT_SSLCERTTYPE, "PEM");
+    set(CURLOPT_SSLCERT_BLOB, &certificate);
+    set(CURLOPT_SSLKEYTYPE, "PEM");
+    set(CURLOPT_SSLKEY_BLOB, &key);
+  }
+  set(CURLOPT_TCP_NODELAY, 1L);
+  set(CURLOPT_TCP_KEEPALIVE, 1L);
+  set(CURLOPT_TCP_KEEPIDLE, kKeepAliveSeconds);
+  set(CURLOPT_TCP_KEEPINTVL, kKeepAliveSeconds);
+  if (good) return easy;
+  curl_easy_cleanup(easy);
+  return nullptr;
+}
+
+Failure FailureOf(CURL* easy, CURLcode code, const char* words) {
+  Failure failure{static_cast<int>(code), 0, 0, false, words};
+  if (failure.words.empty()) failure.words = curl_easy_strerror(code);
+  if (easy == nullptr) return failure;
+  curl_off_t handshake = 0;
+  long requested = 0;
+  curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &failure.system_error);
+  curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &failure.verify_result);
+  curl_easy_getinfo(easy, CURLINFO_APPCONNECT_TIME_T, &handshake);
+  curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &requested);
+  // A connection that was open already has no handshake time, but the request's size.
+  failure.connected = handshake > 0 || requested > 0;
+  return failure;
+}
+
+}  // namespace twinseal::https

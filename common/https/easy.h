@@ -1,0 +1,36 @@
+// libcurl's handles. For the files of this folder.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <curl/curl.h>
+
+#include "common/https/transfer.h"
+
+namespace twinseal::https {
+
+struct FreeHeaders {
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+using HeaderList = std::unique_ptr<curl_slist, FreeHeaders>;
+
+// Null for no headers, and when memory is gone.
+HeaderList MakeHeaders(const std::vector<std::string>& headers);
+
+// A handle for HTTPS under this identity; null when libcurl cannot be set up. `words` has
+// CURL_ERROR_SIZE bytes and outlives it.
+CURL* MakeEasy(const Identity& identity, char* words);
+
+// The failure that `code` tells of, after a transfer.
+Failure FailureOf(CURL* easy, CURLcode code, const char* words);
+
+inline long CurlMilliseconds(std::chrono::milliseconds time) {
+  return static_cast<long>(std::clamp<std::int64_t>(time.count(), 1, INT32_MAX));
+}
+
+}  // namespace twinseal::https
