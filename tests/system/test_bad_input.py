@@ -276,7 +276,8 @@ class Connections(ApplianceTest):
     def test_an_expired_certificate(self):
         still_good = self.signed_by_the_operator_ca("good", "1")
         self.assertEqual(200, self.api(still_good).request("GET", "/healthz")[0])
-        self.assert_refused_by_tls(self.signed_by_the_operator_ca("expired", "-1"))
+        # Zero days: it ends in the second in which it begins.
+        self.assert_refused_by_tls(self.signed_by_the_operator_ca("expired", "0"))
 
     def test_a_self_signed_certificate(self):
         key, certificate = self.folder / "self.key", self.folder / "self.pem"
