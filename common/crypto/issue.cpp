@@ -73,7 +73,8 @@ Status AddExtension(X509* certificate, int nid, void* value, bool critical) {
 Status AddBasicConstraints(X509* certificate, const CertificateBlueprint& blueprint) {
   const BasicConstraintsPtr constraints(BASIC_CONSTRAINTS_new());
   if (constraints == nullptr) return OpensslError(Code::kInternal, "making an extension");
-  constraints->ca = blueprint.is_ca ? 1 : 0;
+  // OpenSSL writes the byte as it is, and DER's TRUE is 0xff (X.690 §11.1); Go takes no other.
+  constraints->ca = blueprint.is_ca ? 0xff : 0;
   if (blueprint.path_length.has_value()) {
     if (!blueprint.is_ca || *blueprint.path_length < 0)
       return Invalid("only a CA has a path length, of 0 or more");

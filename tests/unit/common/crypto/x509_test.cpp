@@ -1,5 +1,7 @@
 #include "common/crypto/x509.h"
 
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <openssl/pem.h>
 
@@ -115,6 +117,13 @@ TEST_F(X509Test, IsAcceptedByOpenssl) {
   EXPECT_EQ(ASN1_OCTET_STRING_cmp(X509_get0_authority_key_id(leaf.native()),
                                   X509_get0_subject_key_id(ca_.native())),
             0);
+}
+
+// Verifiers that are stricter than OpenSSL take no other byte for TRUE (X.690 §11.1).
+TEST_F(X509Test, SaysThatItIsACaInDer) {
+  // SEQUENCE { OID 2.5.29.19, BOOLEAN TRUE, OCTET STRING { SEQUENCE { BOOLEAN TRUE, INTEGER 0 } } }
+  const Bytes constraints = *HexDecode("30120603551d130101ff040830060101ff020100");
+  EXPECT_FALSE(std::ranges::search(ca_.der(), constraints).empty());
 }
 
 TEST_F(X509Test, VerifiesChainPurposeAndTime) {
