@@ -10,9 +10,12 @@
 
 #include "common/base/unique_fd.h"
 #include "common/crypto/openssl_ptr.h"
-#include "tests/unit/common/connect/certificates.h"
+#include "tests/support/certificates.h"
 
 namespace twinseal::connect {
+
+using test::Identity;
+using test::TestCa;
 
 struct RawAnswer {
   int status = 0;                              // 0: the connection ended before an answer.

@@ -12,7 +12,7 @@
 #include "common/base/mutex.h"
 #include "common/connect/client.h"
 #include "common/connect/server.h"
-#include "tests/unit/common/connect/certificates.h"
+#include "tests/support/certificates.h"
 #include "tests/unit/common/connect/raw_client.h"
 #include "twinseal/v1/keys.pb.h"
 

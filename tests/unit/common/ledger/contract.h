@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,8 @@ class LedgerBench {
 struct EngineUnderTest {
   std::string name;
   std::function<std::unique_ptr<LedgerBench>()> make;
+
+  friend void PrintTo(const EngineUnderTest& engine, std::ostream* out) { *out << engine.name; }
 };
 
 class LedgerContract : public testing::TestWithParam<EngineUnderTest> {

@@ -1,6 +1,6 @@
-#include "tests/unit/common/connect/certificates.h"
+#include "tests/support/certificates.h"
 
-namespace twinseal::connect {
+namespace twinseal::test {
 namespace {
 
 using crypto::CertificateBlueprint;
@@ -59,6 +59,15 @@ Identity TestCa::Server(Days days) const {
   return Issue(std::move(blueprint), key);
 }
 
+Identity TestCa::Member() const {
+  const SoftwareKey key = *SoftwareKey::Generate();
+  CertificateBlueprint blueprint = Blueprint("member", key, Days(7));
+  blueprint.tls_server = true;
+  blueprint.tls_client = true;
+  blueprint.ip_addresses = {"127.0.0.1"};
+  return Issue(std::move(blueprint), key);
+}
+
 Identity TestCa::Client(const std::string& name, Days days) const {
   const SoftwareKey key = *SoftwareKey::Generate();
   CertificateBlueprint blueprint = Blueprint(name, key, days);
@@ -71,4 +80,4 @@ std::shared_ptr<const crypto::ServerTls> TestCa::ServerTls(const Identity& serve
   return *crypto::ServerTls::Make({server.certificate}, server.key, certificate_);
 }
 
-}  // namespace twinseal::connect
+}  // namespace twinseal::test

@@ -11,7 +11,7 @@
 #include "common/crypto/tls.h"
 #include "common/crypto/x509.h"
 
-namespace twinseal::connect {
+namespace twinseal::test {
 
 struct Identity {
   crypto::SoftwareKey key;
@@ -30,6 +30,8 @@ class TestCa {
   const crypto::Certificate& certificate() const { return certificate_; }
   // For 127.0.0.1, valid from yesterday until `days` from now.
   Identity Server(Days days = Days(7)) const;
+  // Of a member of a cluster, which is server and client to the others; for 127.0.0.1.
+  Identity Member() const;
   // With the URI name twinseal:operator/NAME.
   Identity Client(const std::string& name, Days days = Days(7)) const;
   std::shared_ptr<const crypto::ServerTls> ServerTls(const Identity& server) const;
@@ -41,4 +43,4 @@ class TestCa {
   crypto::Certificate certificate_;
 };
 
-}  // namespace twinseal::connect
+}  // namespace twinseal::test

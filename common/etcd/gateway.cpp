@@ -1,0 +1,89 @@
+#include "common/etcd/gateway.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "common/etcd/etcd.pb.h"
+#include "common/etcd/wire.h"
+
+namespace twinseal::etcd {
+namespace {
+
+// A page of a listing, or a transaction of 1.5 MiB, in base64.
+constexpr std::size_t kMaxAnswerBytes = std::size_t{64} << 20U;
+constexpr int kOkStatus = 200;
+
+}  // namespace
+
+Result<std::unique_ptr<Gateway>> Gateway::Create(GatewayOptions options) {
+  if (options.endpoints.empty())
+    return Error(Code::kInvalidArgument, "no endpoint of etcd is given");
+  TWINSEAL_RETURN_IF_ERROR(https::Start());
+  return std::unique_ptr<Gateway>(new Gateway(std::move(options)));
+}
+
+Status Gateway::Call(std::string_view method, const google::protobuf::Message& request,
+                     google::protobuf::Message& response) {
+  TWINSEAL_ASSIGN_OR_RETURN(const std::string body, ToJson(request));
+  Status last = Ok();
+  const std::size_t first = preferred();
+  for (std::size_t i = 0; i < options_.endpoints.size(); ++i) {
+    const std::size_t endpoint = (first + i) % options_.endpoints.size();
+    Tried tried = Try(endpoint, method, body, response);
+    if (tried.reached) {
+      preferred_.store(endpoint, std::memory_order_relaxed);
+      return std::move(tried.status);
+    }
+    last = std::move(tried.status);
+  }
+  return last;
+}
+
+Status Gateway::CallAt(std::size_t endpoint, std::string_view method,
+                       const google::protobuf::Message& request,
+                       google::protobuf::Message& response) {
+  TWINSEAL_ASSIGN_OR_RETURN(const std::string body, ToJson(request));
+  return Try(endpoint, method, body, response).status;
+}
+
+void Gateway::Pass(std::size_t endpoint) {
+  preferred_.compare_exchange_strong(endpoint, (endpoint + 1) % options_.endpoints.size());
+}
+
+Gateway::Tried Gateway::Try(std::size_t endpoint, std::string_view method, const std::string& body,
+                            google::protobuf::Message& response) {
+  std::unique_ptr<https::Transfer> transfer = Take();
+  https::Outcome outcome =
+      transfer->Post(fmt::format("{}/v3/{}", options_.endpoints[endpoint], method),
+                     {"Content-Type: application/json", "Expect:"}, body,
+                     {options_.call_timeout, options_.connect_timeout});
+  GiveBack(std::move(transfer));
+  if (const auto* const failure = std::get_if<https::Failure>(&outcome)) {
+    return {ErrorOf(options_.endpoints[endpoint], *failure), failure->connected};
+  }
+  const auto& answer = std::get<https::Answer>(outcome);
+  if (answer.status == kOkStatus) return {FromJson(answer.body, response), true};
+  GatewayError error;
+  if (Status read = FromJson(answer.body, error); !read.ok()) return {std::move(read), true};
+  return {ErrorOf(error.code(), error.message()), true};
+}
+
+std::unique_ptr<https::Transfer> Gateway::Take() {
+  {
+    const MutexLock lock(mutex_);
+    if (!idle_.empty()) {
+      std::unique_ptr<https::Transfer> transfer = std::move(idle_.back());
+      idle_.pop_back();
+      return transfer;
+    }
+  }
+  return std::make_unique<https::Transfer>(options_.identity, kMaxAnswerBytes);
+}
+
+void Gateway::GiveBack(std::unique_ptr<https::Transfer> transfer) {
+  const MutexLock lock(mutex_);
+  idle_.push_back(std::move(transfer));
+}
+
+}  // namespace twinseal::etcd

@@ -1,0 +1,70 @@
+// Calls to etcd: its API v3 as JSON over mutual TLS, through the gateway that each member has.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/mutex.h"
+#include "common/base/result.h"
+#include "common/https/transfer.h"
+
+namespace google::protobuf {
+class Message;
+}
+
+namespace twinseal::etcd {
+
+struct GatewayOptions {
+  // "https://127.0.0.1:2379", in the order in which they are tried; the nearest member first.
+  std::vector<std::string> endpoints;
+  https::Identity identity;
+  std::chrono::milliseconds call_timeout{5'000};
+  std::chrono::milliseconds connect_timeout{1'000};
+};
+
+// Keeps connections open between calls. Thread-safe; each call that runs at the same time as
+// another has a connection of its own.
+class Gateway {
+ public:
+  // invalid_argument without an endpoint; internal when libcurl cannot be started.
+  static Result<std::unique_ptr<Gateway>> Create(GatewayOptions options);
+
+  // `method` is the path behind /v3/ ("kv/range"). A member that cannot be reached is passed over
+  // for the next; the one that answered is tried first the next time. unavailable when it is not
+  // known whether the call took effect, or when no member could be reached; out_of_range for
+  // revisions that are compacted or to come; resource_exhausted when etcd has no room left.
+  Status Call(std::string_view method, const google::protobuf::Message& request,
+              google::protobuf::Message& response);
+  // The same at one member, tried once.
+  Status CallAt(std::size_t endpoint, std::string_view method,
+                const google::protobuf::Message& request, google::protobuf::Message& response);
+
+  const GatewayOptions& options() const { return options_; }
+  // Of the endpoint that answered last, or after Pass() the one behind it.
+  std::size_t preferred() const { return preferred_.load(std::memory_order_relaxed); }
+  // For callers that found the endpoint of no use themselves.
+  void Pass(std::size_t endpoint);
+
+ private:
+  explicit Gateway(GatewayOptions options) : options_(std::move(options)) {}
+
+  struct Tried {
+    Status status;
+    bool reached;
+  };
+  Tried Try(std::size_t endpoint, std::string_view method, const std::string& body,
+            google::protobuf::Message& response);
+  std::unique_ptr<https::Transfer> Take() TWINSEAL_EXCLUDES(mutex_);
+  void GiveBack(std::unique_ptr<https::Transfer> transfer) TWINSEAL_EXCLUDES(mutex_);
+
+  const GatewayOptions options_;
+  std::atomic<std::size_t> preferred_{0};
+  Mutex mutex_;
+  std::vector<std::unique_ptr<https::Transfer>> idle_ TWINSEAL_GUARDED_BY(mutex_);
+};
+
+}  // namespace twinseal::etcd
