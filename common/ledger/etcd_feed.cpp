@@ -18,10 +18,12 @@ bool ForEver(const Error& error) {
 
 }  // namespace
 
-EtcdFeed::EtcdFeed(etcd::Gateway& gateway, ClusterGuard& guard, const std::string& prefix,
-                   Revision after, std::function<void(const Change&)> on_change,
+EtcdFeed::EtcdFeed(etcd::Gateway& gateway, const ValueSeal& seal, ClusterGuard& guard,
+                   const std::string& prefix, Revision after,
+                   std::function<void(const Change&)> on_change,
                    std::function<void(const Error&)> on_lost)
     : gateway_(gateway),
+      seal_(seal),
       guard_(guard),
       range_(Range::Prefix(prefix)),
       on_change_(std::move(on_change)),
@@ -88,7 +90,9 @@ Status EtcdFeed::Deliver(const etcd::WatchResponse& response) {
   TWINSEAL_RETURN_IF_ERROR(guard_.Check(response.header().cluster_id(), newest, Revision{}));
   for (const etcd::Event& event : response.events()) {
     Change change{event.kv().key(), std::nullopt, ToRevision(event.kv().mod_revision())};
-    if (event.type() == etcd::Event::PUT) change.value = ToBytes(event.kv().value());
+    if (event.type() == etcd::Event::PUT) {
+      TWINSEAL_ASSIGN_OR_RETURN(change.value, seal_.Open(change.key, event.kv().value()));
+    }
     on_change_(change);
   }
   told_ = newest;

@@ -12,16 +12,18 @@
 #include "common/etcd/watch.h"
 #include "common/ledger/cluster_guard.h"
 #include "common/ledger/ledger.h"
+#include "common/ledger/value_seal.h"
 
 namespace twinseal::ledger {
 
 class EtcdFeed final : public Feed {
  public:
-  // `gateway` and `guard` outlive the feed. Begins to call at once. on_lost is called with
+  // `gateway`, `seal` and `guard` outlive the feed. Begins to call at once. on_lost is called with
   // out_of_range when the changes that come next were compacted, and with data_loss when the
-  // cluster is not to be believed; as long as no member can be reached the feed waits.
-  EtcdFeed(etcd::Gateway& gateway, ClusterGuard& guard, const std::string& prefix, Revision after,
-           std::function<void(const Change&)> on_change, std::function<void(const Error&)> on_lost);
+  // cluster, or a value, is not to be believed; as long as no member can be reached the feed waits.
+  EtcdFeed(etcd::Gateway& gateway, const ValueSeal& seal, ClusterGuard& guard,
+           const std::string& prefix, Revision after, std::function<void(const Change&)> on_change,
+           std::function<void(const Error&)> on_lost);
   ~EtcdFeed() override;
 
  private:
@@ -33,6 +35,7 @@ class EtcdFeed final : public Feed {
   bool Pause() TWINSEAL_EXCLUDES(mutex_);
 
   etcd::Gateway& gateway_;
+  const ValueSeal& seal_;
   ClusterGuard& guard_;
   const Range range_;
   const std::function<void(const Change&)> on_change_;

@@ -17,11 +17,6 @@ namespace {
 // So that no answer is larger than a few megabytes.
 constexpr std::int64_t kPage = 1'000;
 
-Entry EntryOf(const etcd::KeyValue& kv) {
-  return {kv.key(), ToBytes(kv.value()), ToRevision(kv.create_revision()),
-          ToRevision(kv.mod_revision())};
-}
-
 void SetGuard(const Guard& guard, etcd::Compare& compare) {
   if (const auto* const absent = std::get_if<Absent>(&guard)) {
     compare.set_key(absent->key);
@@ -42,19 +37,10 @@ void SetGuard(const Guard& guard, etcd::Compare& compare) {
   compare.set_mod_revision(FromRevision(unchanged.modified));
 }
 
-void SetWrite(const Write& write, etcd::RequestOp& operation) {
-  if (const auto* const put = std::get_if<Put>(&write)) {
-    operation.mutable_request_put()->set_key(put->key);
-    operation.mutable_request_put()->set_value(ToString(put->value));
-    return;
-  }
-  operation.mutable_request_delete_range()->set_key(std::get<Remove>(write).key);
-}
-
 class Engine final : public EtcdLedger {
  public:
-  Engine(std::unique_ptr<etcd::Gateway> gateway, Sighting seen)
-      : gateway_(std::move(gateway)), guard_(seen) {}
+  Engine(std::unique_ptr<etcd::Gateway> gateway, ValueSeal seal, Sighting seen)
+      : gateway_(std::move(gateway)), seal_(std::move(seal)), guard_(seen) {}
 
   // Asks for the members' release, and looks at the cluster for the first time.
   Status Greet() {
@@ -70,7 +56,8 @@ class Engine final : public EtcdLedger {
     request.set_key(std::string(key));
     TWINSEAL_ASSIGN_OR_RETURN(const etcd::RangeResponse response, Ask(request));
     if (response.kvs().empty()) return std::optional<Entry>();
-    return std::optional(EntryOf(response.kvs(0)));
+    TWINSEAL_ASSIGN_OR_RETURN(Entry entry, EntryOf(response.kvs(0)));
+    return std::optional(std::move(entry));
   }
 
   Result<Listing> List(const Range& range) override {
@@ -86,7 +73,9 @@ class Engine final : public EtcdLedger {
     TWINSEAL_RETURN_IF_ERROR(CheckTransaction(transaction));
     etcd::TxnRequest request;
     for (const Guard& guard : transaction.guards) SetGuard(guard, *request.add_compare());
-    for (const Write& write : transaction.writes) SetWrite(write, *request.add_success());
+    for (const Write& write : transaction.writes) {
+      TWINSEAL_RETURN_IF_ERROR(SetWrite(write, *request.add_success()));
+    }
     etcd::TxnResponse response;
     TWINSEAL_RETURN_IF_ERROR(Call("kv/txn", request, response));
     return Outcome{response.succeeded(), ToRevision(response.header().revision())};
@@ -105,7 +94,7 @@ class Engine final : public EtcdLedger {
                                        std::function<void(const Error&)> on_lost) override {
     TWINSEAL_RETURN_IF_ERROR(CheckKept(after));
     return std::unique_ptr<Feed>(std::make_unique<EtcdFeed>(
-        *gateway_, guard_, prefix, after, std::move(on_change), std::move(on_lost)));
+        *gateway_, seal_, guard_, prefix, after, std::move(on_change), std::move(on_lost)));
   }
 
   Status Purge() override {
@@ -129,6 +118,24 @@ class Engine final : public EtcdLedger {
   Sighting seen() const override { return guard_.seen(); }
 
  private:
+  Result<Entry> EntryOf(const etcd::KeyValue& kv) const {
+    TWINSEAL_ASSIGN_OR_RETURN(Bytes value, seal_.Open(kv.key(), kv.value()));
+    return Entry{kv.key(), std::move(value), ToRevision(kv.create_revision()),
+                 ToRevision(kv.mod_revision())};
+  }
+
+  Status SetWrite(const Write& write, etcd::RequestOp& operation) const {
+    if (const auto* const remove = std::get_if<Remove>(&write)) {
+      operation.mutable_request_delete_range()->set_key(remove->key);
+      return Ok();
+    }
+    const auto& put = std::get<Put>(write);
+    TWINSEAL_ASSIGN_OR_RETURN(const Bytes sealed, seal_.Seal(put.key, put.value));
+    operation.mutable_request_put()->set_key(put.key);
+    operation.mutable_request_put()->set_value(ToString(sealed));
+    return Ok();
+  }
+
   template <typename Response>
   Status Call(std::string_view method, const google::protobuf::Message& request,
               Response& response) {
@@ -160,7 +167,10 @@ class Engine final : public EtcdLedger {
       if (listing.revision == Revision{}) {
         listing.revision = ToRevision(response.header().revision());
       }
-      for (const etcd::KeyValue& kv : response.kvs()) listing.entries.push_back(EntryOf(kv));
+      for (const etcd::KeyValue& kv : response.kvs()) {
+        TWINSEAL_ASSIGN_OR_RETURN(Entry entry, EntryOf(kv));
+        listing.entries.push_back(std::move(entry));
+      }
       listing.more = response.more();
       if (listing.more) rest.first = KeyBehind(listing.entries.back().key);
     } while (listing.more && listing.entries.size() < limit);
@@ -189,16 +199,18 @@ class Engine final : public EtcdLedger {
   }
 
   const std::unique_ptr<etcd::Gateway> gateway_;
+  const ValueSeal seal_;
   ClusterGuard guard_;
   std::string version_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<EtcdLedger>> EtcdLedger::Open(etcd::GatewayOptions options, Sighting seen) {
+Result<std::unique_ptr<EtcdLedger>> EtcdLedger::Open(etcd::GatewayOptions options, ValueSeal seal,
+                                                     Sighting seen) {
   TWINSEAL_ASSIGN_OR_RETURN(std::unique_ptr<etcd::Gateway> gateway,
                             etcd::Gateway::Create(std::move(options)));
-  auto engine = std::make_unique<Engine>(std::move(gateway), seen);
+  auto engine = std::make_unique<Engine>(std::move(gateway), std::move(seal), seen);
   TWINSEAL_RETURN_IF_ERROR(engine->Greet());
   return std::unique_ptr<EtcdLedger>(std::move(engine));
 }

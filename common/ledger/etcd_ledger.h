@@ -7,6 +7,7 @@
 #include "common/base/result.h"
 #include "common/etcd/gateway.h"
 #include "common/ledger/ledger.h"
+#include "common/ledger/value_seal.h"
 
 namespace twinseal::ledger {
 
@@ -22,7 +23,7 @@ struct Sighting {
 //
 // Every read is linearizable. Purge compacts and defragments each of the gateway's endpoints; the
 // members' write-ahead logs keep what was written until they have moved on by some ten thousand
-// commits, so values must be sealed.
+// commits. Values are sealed; their keys' names are not.
 class EtcdLedger : public Ledger {
  public:
   // What the members must be started with beside their defaults, as base64 and field names come on
@@ -31,7 +32,8 @@ class EtcdLedger : public Ledger {
 
   // Asks the cluster who it is: unavailable when no member answers, data_loss when it is not the
   // one of `seen` or is behind it.
-  static Result<std::unique_ptr<EtcdLedger>> Open(etcd::GatewayOptions options, Sighting seen = {});
+  static Result<std::unique_ptr<EtcdLedger>> Open(etcd::GatewayOptions options, ValueSeal seal,
+                                                  Sighting seen = {});
 
   virtual Sighting seen() const = 0;
 };

@@ -1,6 +1,7 @@
 #include "common/ledger/etcd_ledger.h"
 #include "tests/support/etcd_member.h"
 #include "tests/unit/common/ledger/contract.h"
+#include "tests/unit/common/ledger/test_seal.h"
 
 namespace twinseal::ledger {
 namespace {
@@ -14,7 +15,7 @@ class EtcdBench final : public LedgerBench {
   void Reopen() override {
     const Sighting seen = ledger_ != nullptr ? ledger_->seen() : Sighting{};
     ledger_.reset();
-    ledger_ = EtcdLedger::Open(member_.options(), seen).value();
+    ledger_ = EtcdLedger::Open(member_.options(), TestSeal(), seen).value();
   }
 
  private:

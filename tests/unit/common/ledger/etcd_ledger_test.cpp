@@ -3,15 +3,19 @@
 
 #include <gmock/gmock.h>
 
+#include "common/etcd/etcd.pb.h"
 #include "tests/support/etcd_member.h"
 #include "tests/unit/common/ledger/contract.h"
+#include "tests/unit/common/ledger/test_seal.h"
 
 namespace twinseal::ledger {
 namespace {
 
 class EtcdLedgerTest : public testing::Test {
  protected:
-  void Open(Sighting seen = {}) { ledger_ = EtcdLedger::Open(member_.options(), seen).value(); }
+  void Open(Sighting seen = {}) {
+    ledger_ = EtcdLedger::Open(member_.options(), TestSeal(), seen).value();
+  }
 
   Result<Outcome> Put(const std::string& key, const std::string& value) {
     return ledger_->Commit({{}, {ledger::Put{key, ToBytes(value)}}});
@@ -45,7 +49,7 @@ TEST_F(EtcdLedgerTest, AMemberThatIsGoneIsUnavailableAndComesBack) {
 TEST_F(EtcdLedgerTest, ACallThatHangsEndsAndItsOutcomeIsUnknown) {
   etcd::GatewayOptions options = member_.options();
   options.call_timeout = std::chrono::milliseconds(200);
-  ledger_ = EtcdLedger::Open(std::move(options)).value();
+  ledger_ = EtcdLedger::Open(std::move(options), TestSeal()).value();
   const Transaction create{{Absent{"/a"}}, {ledger::Put{"/a", ToBytes("x")}}};
   member_.Suspend();
   EXPECT_EQ(ledger_->Commit(create).error().code(), Code::kUnavailable);
@@ -130,16 +134,45 @@ TEST_F(EtcdLedgerTest, ACopyFromBeforeIsNotBelieved) {
   EXPECT_EQ(refused.error().code(), Code::kDataLoss);
   EXPECT_THAT(refused.error().message(), testing::HasSubstr("older copy"));
   EXPECT_EQ(Put("/d", "x").error().code(), Code::kDataLoss) << "nothing is written to it either";
-  EXPECT_EQ(EtcdLedger::Open(member_.options(), seen).error().code(), Code::kDataLoss);
+  EXPECT_EQ(EtcdLedger::Open(member_.options(), TestSeal(), seen).error().code(), Code::kDataLoss);
 }
 
 TEST_F(EtcdLedgerTest, AnotherClusterIsNotBelieved) {
   Open();
   const Sighting seen = ledger_->seen();
   const test::EtcdMember other;
-  const auto opened = EtcdLedger::Open(other.options(), seen);
+  const auto opened = EtcdLedger::Open(other.options(), TestSeal(), seen);
   ASSERT_FALSE(opened.ok());
   EXPECT_EQ(opened.error().code(), Code::kDataLoss);
+}
+
+TEST_F(EtcdLedgerTest, TheClusterSeesNoValueAndCanMoveNone) {
+  Open();
+  const std::string secret = "a value that the witness must not read";
+  ASSERT_TRUE(Put("/a", secret).ok());
+  const auto gateway = etcd::Gateway::Create(member_.options()).value();
+  etcd::RangeRequest request;
+  request.set_key("/a");
+  etcd::RangeResponse raw;
+  ASSERT_TRUE(gateway->Call("kv/range", request, raw).ok());
+  ASSERT_EQ(raw.kvs_size(), 1);
+  EXPECT_THAT(raw.kvs(0).value(), testing::Not(testing::HasSubstr("witness")));
+
+  FeedLog log;
+  const auto feed = ledger_->Follow("/", Revision{0}, log.OnChange(), log.OnLost());
+  ASSERT_TRUE(feed.ok());
+  etcd::TxnRequest move;
+  move.add_success()->mutable_request_put()->set_key("/b");
+  move.mutable_success(0)->mutable_request_put()->set_value(raw.kvs(0).value());
+  etcd::TxnResponse moved;
+  ASSERT_TRUE(gateway->Call("kv/txn", move, moved).ok());
+  const auto read = ledger_->Get("/b");
+  ASSERT_FALSE(read.ok());
+  EXPECT_EQ(read.error().code(), Code::kDataLoss);
+  EXPECT_THAT(read.error().message(), testing::HasSubstr("/b"));
+  EXPECT_EQ(ledger_->List(Range::Prefix("/")).error().code(), Code::kDataLoss);
+  EXPECT_THAT(log.UntilLost(), testing::ElementsAre(Code::kDataLoss));
+  EXPECT_EQ(ToString(ledger_->Get("/a").value()->value), secret);
 }
 
 TEST_F(EtcdLedgerTest, WhoeverHasNoCertificateOfTheLedgersGetsNothing) {
@@ -148,7 +181,7 @@ TEST_F(EtcdLedgerTest, WhoeverHasNoCertificateOfTheLedgersGetsNothing) {
   const test::Identity client = stranger.Client("site");
   options.identity.certificate_pem = client.CertificatePem();
   options.identity.key_pem = client.KeyPem();
-  EXPECT_EQ(EtcdLedger::Open(std::move(options)).error().code(), Code::kUnavailable);
+  EXPECT_EQ(EtcdLedger::Open(std::move(options), TestSeal()).error().code(), Code::kUnavailable);
 }
 
 }  // namespace
