@@ -68,11 +68,11 @@ class Transfer {
   Failure Failed(int code);
   static std::size_t Collect(char* data, std::size_t size, std::size_t count, void* transfer);
 
+  // libcurl's words for what went wrong (CURL_ERROR_SIZE).
+  std::array<char, 256> words_{};
   std::unique_ptr<CURL, FreeEasy> easy_;
   std::size_t max_answer_;
   std::string body_;  // Of the answer under way.
-  // CURL_ERROR_SIZE
-  std::array<char, 256> words_{};
 };
 
 }  // namespace twinseal::https

@@ -103,7 +103,7 @@ class Engine final : public EtcdLedger {
     compaction.set_revision(FromRevision(now));
     compaction.set_physical(true);
     etcd::CompactionResponse compacted;
-    const Status done = Call("kv/compaction", compaction, compacted);
+    Status done = Call("kv/compaction", compaction, compacted);
     // Somebody else was first.
     if (!done.ok() && done.error().code() != Code::kOutOfRange) return done;
     for (std::size_t i = 0; i < gateway_->options().endpoints.size(); ++i) {
