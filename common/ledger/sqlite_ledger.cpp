@@ -111,13 +111,10 @@ class Committer {
   Jobs Take() {
     const MutexLock lock(mutex_);
     while (waiting_.empty() && !stopping_) wakes_.Wait(mutex_);
+    const auto is_purge = [](const auto& job) { return job->transaction == nullptr; };
     auto end = waiting_.begin();
-    const auto alike = [&] {
-      const bool purge = (*end)->transaction == nullptr;
-      return purge == (waiting_.front()->transaction == nullptr);
-    };
     while (end != waiting_.end() && static_cast<std::size_t>(end - waiting_.begin()) < kBatch &&
-           alike()) {
+           is_purge(*end) == is_purge(waiting_.front())) {
       ++end;
     }
     Jobs jobs(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(end));
@@ -200,7 +197,7 @@ class Engine final : public Ledger {
     if (after < committer_.forgotten()) return out_of_range("they are no longer kept; list again");
     if (after > bell_.revision()) return out_of_range("the ledger has not come so far");
     TWINSEAL_ASSIGN_OR_RETURN(auto reader, StoreReader::Open(path_));
-    return std::unique_ptr<Feed>(new SqliteFeed(std::move(reader), bell_, std::move(prefix), after,
+    return std::unique_ptr<Feed>(new SqliteFeed(std::move(reader), bell_, prefix, after,
                                                 std::move(on_change), std::move(on_lost)));
   }
 
