@@ -8,12 +8,11 @@
 #include <fmt/format.h>
 #include <google/protobuf/message.h>
 
-#include "common/base/mutex.h"
 #include "common/connect/codec.h"
 #include "common/connect/curl_errors.h"
 #include "common/crypto/software_key.h"
 #include "common/crypto/x509.h"
-#include "common/https/transfer.h"
+#include "common/https/transfer_pool.h"
 
 namespace twinseal::connect {
 namespace {
@@ -27,13 +26,13 @@ constexpr std::size_t kMaxAnswerBytes = std::size_t{64} << 20U;
 constexpr Milliseconds kAnswerGrace{1'000};
 
 https::Outcome Post(https::Transfer& transfer, const std::string& url, const std::string& body,
-                    Milliseconds timeout, Milliseconds connect) {
+                    https::Patience patience) {
   const std::vector<std::string> headers = {
       "Content-Type: application/proto", "Connect-Protocol-Version: 1",
-      fmt::format("Connect-Timeout-Ms: {}", timeout.count()),
+      fmt::format("Connect-Timeout-Ms: {}", patience.whole.count()),
       // Asking first whether a body is welcome costs a round trip for each larger one.
       "Expect:"};
-  return transfer.Post(url, headers, body, {timeout + kAnswerGrace, connect});
+  return transfer.Post(url, headers, body, {patience.whole + kAnswerGrace, patience.connect});
 }
 
 Status CheckEndpoint(std::string& endpoint) {
@@ -89,12 +88,9 @@ class Client::Impl {
   const std::vector<std::string>& endpoints() const { return endpoints_; }
 
   // For a call that may take `timeout`, of which reaching the server may take `connect` at most.
-  struct Patience {
-    Milliseconds timeout;
-    Milliseconds connect;
-  };
-  Patience Within(Milliseconds timeout, Milliseconds connect) const {
-    return {std::max(timeout, Milliseconds(1)), std::min(connect, connect_timeout_)};
+  https::Patience Within(Milliseconds timeout, Milliseconds connect) const {
+    return {std::clamp(timeout, Milliseconds(1), Milliseconds(INT32_MAX)),
+            std::min(connect, connect_timeout_)};
   }
 
   struct Tried {
@@ -104,11 +100,10 @@ class Client::Impl {
   };
 
   Tried TryCall(std::size_t endpoint, std::string_view path, const std::string& body,
-                Patience patience, google::protobuf::Message& response) {
-    std::unique_ptr<https::Transfer> transfer = Take();
-    https::Outcome outcome = Post(*transfer, endpoints_[endpoint] + std::string(path), body,
-                                  patience.timeout, patience.connect);
-    GiveBack(std::move(transfer));
+                https::Patience patience, google::protobuf::Message& response) {
+    const std::string url = endpoints_[endpoint] + std::string(path);
+    const https::Outcome outcome = transfers_.Use(
+        [&](https::Transfer& transfer) { return Post(transfer, url, body, patience); });
     if (const auto* const failure = std::get_if<https::Failure>(&outcome)) {
       Error error = ErrorOfTransfer(endpoints_[endpoint], *failure);
       // A refused client certificate shows after the request has gone out, but nobody has read
@@ -119,11 +114,11 @@ class Client::Impl {
     return {Read(endpoints_[endpoint], std::get<https::Answer>(outcome), response), true, true};
   }
 
-  Result<std::string> Get(std::size_t endpoint, std::string_view path, Patience patience) {
-    std::unique_ptr<https::Transfer> transfer = Take();
-    https::Outcome outcome = transfer->Get(endpoints_[endpoint] + std::string(path),
-                                           {patience.timeout + kAnswerGrace, patience.connect});
-    GiveBack(std::move(transfer));
+  Result<std::string> Get(std::size_t endpoint, std::string_view path, https::Patience patience) {
+    const std::string url = endpoints_[endpoint] + std::string(path);
+    https::Outcome outcome = transfers_.Use([&](https::Transfer& transfer) {
+      return transfer.Get(url, {patience.whole + kAnswerGrace, patience.connect});
+    });
     if (const auto* const failure = std::get_if<https::Failure>(&outcome)) {
       return ErrorOfTransfer(endpoints_[endpoint], *failure);
     }
@@ -187,29 +182,11 @@ class Client::Impl {
                  fmt::format("no endpoint could be used: {}", text));
   }
 
-  std::unique_ptr<https::Transfer> Take() TWINSEAL_EXCLUDES(mutex_) {
-    {
-      const MutexLock lock(mutex_);
-      if (!idle_.empty()) {
-        std::unique_ptr<https::Transfer> transfer = std::move(idle_.back());
-        idle_.pop_back();
-        return transfer;
-      }
-    }
-    return std::make_unique<https::Transfer>(identity_, kMaxAnswerBytes);
-  }
-
-  void GiveBack(std::unique_ptr<https::Transfer> transfer) TWINSEAL_EXCLUDES(mutex_) {
-    const MutexLock lock(mutex_);
-    idle_.push_back(std::move(transfer));
-  }
-
   const std::vector<std::string> endpoints_;
   const Milliseconds connect_timeout_;
   const https::Identity identity_;
   std::atomic<std::size_t> preferred_{0};
-  Mutex mutex_;
-  std::vector<std::unique_ptr<https::Transfer>> idle_ TWINSEAL_GUARDED_BY(mutex_);
+  https::TransferPool transfers_{identity_, kMaxAnswerBytes};
 };
 
 Client::Client(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

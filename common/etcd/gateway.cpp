@@ -16,6 +16,9 @@ constexpr int kOkStatus = 200;
 
 }  // namespace
 
+Gateway::Gateway(GatewayOptions options)
+    : options_(std::move(options)), transfers_(options_.identity, kMaxAnswerBytes) {}
+
 Result<std::unique_ptr<Gateway>> Gateway::Create(GatewayOptions options) {
   if (options.endpoints.empty())
     return Error(Code::kInvalidArgument, "no endpoint of etcd is given");
@@ -53,12 +56,11 @@ void Gateway::Pass(std::size_t endpoint) {
 
 Gateway::Tried Gateway::Try(std::size_t endpoint, std::string_view method, const std::string& body,
                             google::protobuf::Message& response) {
-  std::unique_ptr<https::Transfer> transfer = Take();
-  https::Outcome outcome =
-      transfer->Post(fmt::format("{}/v3/{}", options_.endpoints[endpoint], method),
-                     {"Content-Type: application/json", "Expect:"}, body,
-                     {options_.call_timeout, options_.connect_timeout});
-  GiveBack(std::move(transfer));
+  const std::string url = fmt::format("{}/v3/{}", options_.endpoints[endpoint], method);
+  const https::Outcome outcome = transfers_.Use([&](https::Transfer& transfer) {
+    return transfer.Post(url, {"Content-Type: application/json", "Expect:"}, body,
+                         {options_.call_timeout, options_.connect_timeout});
+  });
   if (const auto* const failure = std::get_if<https::Failure>(&outcome)) {
     return {ErrorOf(options_.endpoints[endpoint], *failure), failure->connected};
   }
@@ -67,23 +69,6 @@ Gateway::Tried Gateway::Try(std::size_t endpoint, std::string_view method, const
   GatewayError error;
   if (Status read = FromJson(answer.body, error); !read.ok()) return {std::move(read), true};
   return {ErrorOf(error.code(), error.message()), true};
-}
-
-std::unique_ptr<https::Transfer> Gateway::Take() {
-  {
-    const MutexLock lock(mutex_);
-    if (!idle_.empty()) {
-      std::unique_ptr<https::Transfer> transfer = std::move(idle_.back());
-      idle_.pop_back();
-      return transfer;
-    }
-  }
-  return std::make_unique<https::Transfer>(options_.identity, kMaxAnswerBytes);
-}
-
-void Gateway::GiveBack(std::unique_ptr<https::Transfer> transfer) {
-  const MutexLock lock(mutex_);
-  idle_.push_back(std::move(transfer));
 }
 
 }  // namespace twinseal::etcd

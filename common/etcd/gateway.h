@@ -8,9 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "common/base/mutex.h"
 #include "common/base/result.h"
-#include "common/https/transfer.h"
+#include "common/https/transfer_pool.h"
 
 namespace google::protobuf {
 class Message;
@@ -50,7 +49,7 @@ class Gateway {
   void Pass(std::size_t endpoint);
 
  private:
-  explicit Gateway(GatewayOptions options) : options_(std::move(options)) {}
+  explicit Gateway(GatewayOptions options);
 
   struct Tried {
     Status status;
@@ -58,13 +57,10 @@ class Gateway {
   };
   Tried Try(std::size_t endpoint, std::string_view method, const std::string& body,
             google::protobuf::Message& response);
-  std::unique_ptr<https::Transfer> Take() TWINSEAL_EXCLUDES(mutex_);
-  void GiveBack(std::unique_ptr<https::Transfer> transfer) TWINSEAL_EXCLUDES(mutex_);
 
   const GatewayOptions options_;
   std::atomic<std::size_t> preferred_{0};
-  Mutex mutex_;
-  std::vector<std::unique_ptr<https::Transfer>> idle_ TWINSEAL_GUARDED_BY(mutex_);
+  https::TransferPool transfers_;
 };
 
 }  // namespace twinseal::etcd

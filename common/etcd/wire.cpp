@@ -8,7 +8,7 @@ namespace twinseal::etcd {
 namespace {
 
 // https://grpc.github.io/grpc/core/md_doc_statuscodes.html
-enum GrpcCode { kInvalidArgument = 3, kResourceExhausted = 8, kOutOfRange = 11 };
+enum GrpcCode { kInvalidArgument = 3, kOutOfRange = 11 };
 
 }  // namespace
 

@@ -19,12 +19,14 @@ HeaderList MakeHeaders(const std::vector<std::string>& headers) {
   return list;
 }
 
-CURL* MakeEasy(const Identity& identity, char* words) {
-  CURL* const easy = curl_easy_init();
+void FreeEasy::operator()(CURL* easy) const { curl_easy_cleanup(easy); }
+
+EasyPtr MakeEasy(const Identity& identity, char* words) {
+  EasyPtr easy(curl_easy_init());
   if (easy == nullptr) return nullptr;
   bool good = true;
   const auto set = [&](CURLoption option, auto value) {
-    good = good && curl_easy_setopt(easy, option, value) == CURLE_OK;
+    good = good && curl_easy_setopt(easy.get(), option, value) == CURLE_OK;
   };
   const auto blob = [](BytesView bytes) {
     return curl_blob{const_cast<std::uint8_t*>(bytes.data()), bytes.size(), CURL_BLOB_NOCOPY};
@@ -50,9 +52,14 @@ CURL* MakeEasy(const Identity& identity, char* words) {
   set(CURLOPT_TCP_KEEPALIVE, 1L);
   set(CURLOPT_TCP_KEEPIDLE, kKeepAliveSeconds);
   set(CURLOPT_TCP_KEEPINTVL, kKeepAliveSeconds);
-  if (good) return easy;
-  curl_easy_cleanup(easy);
-  return nullptr;
+  if (!good) easy.reset();
+  return easy;
+}
+
+void SetBody(CURL* easy, const std::string& body) {
+  curl_easy_setopt(easy, CURLOPT_POST, 1L);
+  curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body.data());
+  curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
 }
 
 Failure FailureOf(CURL* easy, CURLcode code, const char* words) {

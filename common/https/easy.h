@@ -24,7 +24,10 @@ HeaderList MakeHeaders(const std::vector<std::string>& headers);
 
 // A handle for HTTPS under this identity; null when libcurl cannot be set up. `words` has
 // CURL_ERROR_SIZE bytes and outlives it.
-CURL* MakeEasy(const Identity& identity, char* words);
+EasyPtr MakeEasy(const Identity& identity, char* words);
+
+// Makes it a POST of these bytes, which stay the caller's.
+void SetBody(CURL* easy, const std::string& body);
 
 // The failure that `code` tells of, after a transfer.
 Failure FailureOf(CURL* easy, CURLcode code, const char* words);

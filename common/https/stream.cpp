@@ -8,9 +8,6 @@ namespace {
 struct FreeMulti {
   void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
 };
-struct FreeEasy {
-  void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
-};
 
 struct Sink {
   const std::function<bool(std::string_view)>* on_data;
@@ -28,12 +25,12 @@ std::size_t Pass(char* data, std::size_t size, std::size_t count, void* into) {
 
 struct Stream::Handles {
   std::array<char, CURL_ERROR_SIZE> words{};
-  std::unique_ptr<CURL, FreeEasy> easy;
+  EasyPtr easy;
   std::unique_ptr<CURLM, FreeMulti> multi;
 };
 
 Stream::Stream(const Identity& identity) : handles_(std::make_unique<Handles>()) {
-  handles_->easy.reset(MakeEasy(identity, handles_->words.data()));
+  handles_->easy = MakeEasy(identity, handles_->words.data());
   handles_->multi.reset(curl_multi_init());
 }
 
@@ -58,9 +55,7 @@ std::optional<Outcome> Stream::Run(const std::string& url, const std::vector<std
   Sink sink{&on_data};
   curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, list.get());
-  curl_easy_setopt(easy, CURLOPT_POST, 1L);
-  curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body.data());
-  curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+  SetBody(easy, body);
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CurlMilliseconds(connect));
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Pass);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, &sink);

@@ -14,8 +14,6 @@ Status Start() {
   return started ? Ok() : Status(Error(Code::kInternal, "libcurl cannot be started"));
 }
 
-void Transfer::FreeEasy::operator()(CURL* easy) const { curl_easy_cleanup(easy); }
-
 Transfer::Transfer(const Identity& identity, std::size_t max_answer)
     : easy_(MakeEasy(identity, words_.data())), max_answer_(max_answer) {
   if (easy_ != nullptr) curl_easy_setopt(easy_.get(), CURLOPT_WRITEFUNCTION, &Transfer::Collect);
@@ -31,9 +29,7 @@ std::size_t Transfer::Collect(char* data, std::size_t size, std::size_t count, v
 Outcome Transfer::Post(const std::string& url, const std::vector<std::string>& headers,
                        const std::string& body, Patience patience) {
   if (easy_ == nullptr) return Failed(CURLE_FAILED_INIT);
-  curl_easy_setopt(easy_.get(), CURLOPT_POST, 1L);
-  curl_easy_setopt(easy_.get(), CURLOPT_POSTFIELDS, body.data());
-  curl_easy_setopt(easy_.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+  SetBody(easy_.get(), body);
   Outcome outcome = Perform(url, headers, patience);
   curl_easy_setopt(easy_.get(), CURLOPT_POSTFIELDS, nullptr);
   return outcome;

@@ -44,6 +44,11 @@ struct Failure {
 };
 using Outcome = std::variant<Answer, Failure>;
 
+struct FreeEasy {
+  void operator()(CURL* easy) const;
+};
+using EasyPtr = std::unique_ptr<CURL, FreeEasy>;
+
 // libcurl wants one call before any other in the process. Thread-safe; internal when it fails.
 Status Start();
 
@@ -59,10 +64,6 @@ class Transfer {
   Outcome Get(const std::string& url, Patience patience);
 
  private:
-  struct FreeEasy {
-    void operator()(CURL* easy) const;
-  };
-
   Outcome Perform(const std::string& url, const std::vector<std::string>& headers,
                   Patience patience);
   Failure Failed(int code);
@@ -70,7 +71,7 @@ class Transfer {
 
   // libcurl's words for what went wrong (CURL_ERROR_SIZE).
   std::array<char, 256> words_{};
-  std::unique_ptr<CURL, FreeEasy> easy_;
+  EasyPtr easy_;
   std::size_t max_answer_;
   std::string body_;  // Of the answer under way.
 };

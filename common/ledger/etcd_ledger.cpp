@@ -17,6 +17,17 @@ namespace {
 // So that no answer is larger than a few megabytes.
 constexpr std::int64_t kPage = 1'000;
 
+// The least that can be asked: for what the answer's header says, or whether the revision is kept.
+// 0 is the newest.
+etcd::RangeRequest OneKeyAt(Revision revision) {
+  etcd::RangeRequest request;
+  SetRange(Range::Prefix(""), request);
+  request.set_keys_only(true);
+  request.set_limit(1);
+  request.set_revision(FromRevision(revision));
+  return request;
+}
+
 void SetGuard(const Guard& guard, etcd::Compare& compare) {
   if (const auto* const absent = std::get_if<Absent>(&guard)) {
     compare.set_key(absent->key);
@@ -82,10 +93,7 @@ class Engine final : public EtcdLedger {
   }
 
   Result<Revision> CurrentRevision() override {
-    etcd::RangeRequest request;
-    SetRange({.first = "", .end = "", .limit = 1}, request);
-    request.set_keys_only(true);
-    TWINSEAL_ASSIGN_OR_RETURN(const etcd::RangeResponse response, Ask(request));
+    TWINSEAL_ASSIGN_OR_RETURN(const etcd::RangeResponse response, Ask(OneKeyAt(Revision{})));
     return ToRevision(response.header().revision());
   }
 
@@ -189,12 +197,7 @@ class Engine final : public EtcdLedger {
                    fmt::format("the ledger is at revision {}; {} is still to come", Number(now),
                                Number(after)));
     }
-    etcd::RangeRequest request;
-    SetRange({.first = "", .end = "", .limit = 1}, request);
-    request.set_keys_only(true);
-    request.set_limit(1);
-    request.set_revision(FromRevision(after) + 1);
-    const Result<etcd::RangeResponse> kept = Ask(request);
+    const Result<etcd::RangeResponse> kept = Ask(OneKeyAt(Revision{Number(after) + 1}));
     return kept.ok() ? Ok() : Status(kept.error());
   }
 
