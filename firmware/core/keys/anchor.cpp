@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/base/big_endian.h"
 #include "firmware/core/keys/token_objects.h"
 
 namespace twinseal::core {
@@ -45,9 +46,7 @@ Result<std::optional<std::uint64_t>> ReadAnchor(hsm::Session& session) {
 Status WriteAnchor(hsm::Session& session, std::uint64_t generation_sum) {
   TWINSEAL_ASSIGN_OR_RETURN(const std::vector<hsm::Object> old, FindAnchors(session));
   Bytes value(kPrefix.begin(), kPrefix.end());
-  for (int shift = 56; shift >= 0; shift -= 8) {
-    value.push_back(static_cast<std::uint8_t>(generation_sum >> shift));
-  }
+  AppendBigEndian(value, generation_sum);
   hsm::Template object;
   object.Ulong(CKA_CLASS, CKO_DATA)
       .Bool(CKA_TOKEN, true)

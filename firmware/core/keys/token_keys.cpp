@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "common/base/big_endian.h"
 #include "firmware/core/vault/blob.h"
 
 namespace twinseal::core {
@@ -18,9 +19,7 @@ constexpr std::size_t kRandomSize = 8;
 // How the CKA_ID of every attempt at the key version begins.
 Bytes IdPrefix(const KeyId& id, KeyVersion version) {
   Bytes prefix(id.bytes().begin(), id.bytes().end());
-  for (int shift = 24; shift >= 0; shift -= 8) {
-    prefix.push_back(static_cast<std::uint8_t>(Number(version) >> shift));
-  }
+  AppendBigEndian(prefix, Number(version));
   return prefix;
 }
 

@@ -6,24 +6,16 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include "common/base/big_endian.h"
 #include "common/base/bytes.h"
 
 namespace twinseal::core {
-namespace {
-
-void Append(Bytes& bytes, std::uint64_t number) {
-  for (int shift = 56; shift >= 0; shift -= 8) {
-    bytes.push_back(static_cast<std::uint8_t>(number >> static_cast<unsigned>(shift)));
-  }
-}
-
-}  // namespace
 
 MarksSeal::Mac MarksSeal::Of(const KeyId& id, const Marks& marks) const {
   Bytes message(id.bytes().begin(), id.bytes().end());
-  Append(message, Number(marks.version));
-  Append(message, Number(marks.revision));
-  Append(message, Number(marks.generation));
+  AppendBigEndian(message, std::uint64_t{Number(marks.version)});
+  AppendBigEndian(message, std::uint64_t{Number(marks.revision)});
+  AppendBigEndian(message, std::uint64_t{Number(marks.generation)});
   message.push_back(marks.destroyed ? 1 : 0);
   const BytesView key = key_.Reveal(SecretAccess());
   std::array<std::uint8_t, EVP_MAX_MD_SIZE> whole{};

@@ -1,0 +1,19 @@
+// Numbers as bytes, the highest first.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+
+#include "common/base/bytes.h"
+
+namespace twinseal {
+
+// As many bytes as the number's type has.
+template <std::unsigned_integral Number>
+void AppendBigEndian(Bytes& bytes, Number number) {
+  for (std::size_t left = sizeof number; left > 0; --left) {
+    bytes.push_back(static_cast<std::uint8_t>(number >> (8 * (left - 1))));
+  }
+}
+
+}  // namespace twinseal
