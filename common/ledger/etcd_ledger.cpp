@@ -71,6 +71,21 @@ class Engine final : public EtcdLedger {
     return std::optional(std::move(entry));
   }
 
+  Result<std::optional<Entry>> GetNearby(std::string_view key) override {
+    etcd::RangeRequest request;
+    request.set_key(std::string(key));
+    request.set_serializable(true);
+    // A member that was away may be behind; that the cluster is the one is all that is asked.
+    TWINSEAL_RETURN_IF_ERROR(Believed());
+    etcd::RangeResponse response;
+    TWINSEAL_RETURN_IF_ERROR(gateway_->Call("kv/range", request, response));
+    TWINSEAL_RETURN_IF_ERROR(guard_.Check(response.header().cluster_id(),
+                                          ToRevision(response.header().revision()), Revision{}));
+    if (response.kvs().empty()) return std::optional<Entry>();
+    TWINSEAL_ASSIGN_OR_RETURN(Entry entry, EntryOf(response.kvs(0)));
+    return std::optional(std::move(entry));
+  }
+
   Result<Listing> List(const Range& range) override {
     while (true) {
       Result<Listing> listing = ListAtOneRevision(range);
@@ -96,6 +111,8 @@ class Engine final : public EtcdLedger {
     TWINSEAL_ASSIGN_OR_RETURN(const etcd::RangeResponse response, Ask(OneKeyAt(Revision{})));
     return ToRevision(response.header().revision());
   }
+
+  Revision SeenRevision() override { return guard_.seen().highest; }
 
   Result<std::unique_ptr<Feed>> Follow(std::string prefix, Revision after,
                                        std::function<void(const Change&)> on_change,
@@ -130,6 +147,11 @@ class Engine final : public EtcdLedger {
     TWINSEAL_ASSIGN_OR_RETURN(Bytes value, seal_.Open(kv.key(), kv.value()));
     return Entry{kv.key(), std::move(value), ToRevision(kv.create_revision()),
                  ToRevision(kv.mod_revision())};
+  }
+
+  Status Believed() {
+    const Result<Revision> before = guard_.Before();
+    return before.ok() ? Ok() : Status(before.error());
   }
 
   Status SetWrite(const Write& write, etcd::RequestOp& operation) const {

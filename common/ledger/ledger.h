@@ -109,6 +109,9 @@ class Ledger {
   // Nothing when there is no such key.
   virtual Result<std::optional<Entry>> Get(std::string_view key) = 0;
   virtual Result<Listing> List(const Range& range) = 0;
+  // As Get, from what is nearby: it never waits for another place, and may be behind by what this
+  // place has not heard yet.
+  virtual Result<std::optional<Entry>> GetNearby(std::string_view key) = 0;
 
   // invalid_argument beyond the limits above or for a key written twice; resource_exhausted when
   // the disk is full; unavailable when the outcome is unknown: repeat the identical transaction
@@ -116,6 +119,8 @@ class Ledger {
   virtual Result<Outcome> Commit(const Transaction& transaction) = 0;
 
   virtual Result<Revision> CurrentRevision() = 0;
+  // The highest that was heard of; asks nobody.
+  virtual Revision SeenRevision() = 0;
 
   // Calls `on_change` from one thread, in order of revision, with every change under `prefix` after
   // `after`; a change that a later one of the same key has overtaken may be left out, so what a

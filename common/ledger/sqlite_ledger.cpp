@@ -184,7 +184,10 @@ class Engine final : public Ledger {
     return committer_.Commit(transaction);
   }
 
+  Result<std::optional<Entry>> GetNearby(std::string_view key) override { return Get(key); }
+
   Result<Revision> CurrentRevision() override { return bell_.revision(); }
+  Revision SeenRevision() override { return bell_.revision(); }
 
   Result<std::unique_ptr<Feed>> Follow(std::string prefix, Revision after,
                                        std::function<void(const Change&)> on_change,

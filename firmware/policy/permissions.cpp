@@ -10,6 +10,8 @@ constexpr RoleSet kEverybody(Role::kOperator, {Role::kAuditor, Role::kApplicatio
 constexpr RoleSet kOperators(Role::kOperator);
 constexpr RoleSet kSigners(Role::kOperator, {Role::kApplication});
 constexpr RoleSet kReviewers(Role::kOperator, {Role::kAuditor});
+constexpr RoleSet kWatchers(Role::kOperator, {Role::kAuditor, Role::kAgent});
+constexpr RoleSet kPlaces(Role::kAgent, {Role::kSite});
 
 // Reading a key is open to applications for the keys that name them alone (CheckKeyAction sees to
 // that): a client needs a key's algorithm to choose a digest, and its public key to verify.
@@ -32,9 +34,18 @@ constexpr std::array kPermissions = {
     Permission{Procedure::kListAuditRecords, "AuditService/ListAuditRecords", kReviewers, false},
     Permission{Procedure::kListAuditCheckpoints, "AuditService/ListAuditCheckpoints", kReviewers,
                false},
-    Permission{Procedure::kGetStatus, "ApplianceService/GetStatus", kReviewers, false},
+    Permission{Procedure::kGetStatus, "ApplianceService/GetStatus", kWatchers, false},
     Permission{Procedure::kIssueClientCertificate, "ApplianceService/IssueClientCertificate",
                kOperators, true},
+    Permission{Procedure::kBeginPairing, "PairingService/BeginPairing", kOperators, true},
+    Permission{Procedure::kAgreePairing, "PairingService/AgreePairing", kOperators, true},
+    Permission{Procedure::kReleaseDomain, "PairingService/ReleaseDomain", kOperators, true},
+    Permission{Procedure::kConcludePairing, "PairingService/ConcludePairing", kOperators, true},
+    Permission{Procedure::kAbortPairing, "PairingService/AbortPairing", kOperators, true},
+    Permission{Procedure::kIssuePlaceCertificates, "SiteService/IssuePlaceCertificates", kPlaces,
+               false},
+    Permission{Procedure::kGetPair, "SiteService/GetPair", kWatchers, false},
+    Permission{Procedure::kSetMaintenance, "SiteService/SetMaintenance", kOperators, true},
 };
 
 consteval bool InOrder() {

@@ -30,6 +30,14 @@ enum class Procedure : std::uint8_t {
   kListAuditCheckpoints,
   kGetStatus,
   kIssueClientCertificate,
+  kBeginPairing,
+  kAgreePairing,
+  kReleaseDomain,
+  kConcludePairing,
+  kAbortPairing,
+  kIssuePlaceCertificates,
+  kGetPair,
+  kSetMaintenance,
 };
 
 // A set of roles that cannot be empty: "nobody may" is said by leaving the procedure out, never by

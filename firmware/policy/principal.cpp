@@ -18,6 +18,8 @@ constexpr std::array kRoles = {
     NamedRole{Role::kOperator, v1::OPERATOR, "operator"},
     NamedRole{Role::kAuditor, v1::AUDITOR, "auditor"},
     NamedRole{Role::kApplication, v1::APPLICATION, "application"},
+    NamedRole{Role::kAgent, v1::AGENT, "agent"},
+    NamedRole{Role::kSite, v1::SITE, "site"},
 };
 
 Error NoIdentity(std::string_view why) {
@@ -41,7 +43,7 @@ Result<Role> RoleFromProto(v1::Role role) {
   for (const NamedRole& entry : kRoles) {
     if (entry.proto == role) return entry.role;
   }
-  return Error(Code::kInvalidArgument, "role is one of OPERATOR, AUDITOR and APPLICATION");
+  return Error(Code::kInvalidArgument, "role is one of OPERATOR, AUDITOR, APPLICATION and AGENT");
 }
 
 Result<Principal> Principal::FromUri(std::string_view uri) {
@@ -58,7 +60,7 @@ Result<Principal> Principal::FromUri(std::string_view uri) {
     if (!name.ok()) return NoIdentity("the name after the role is not well-formed");
     return Principal(entry.role, std::move(name).value());
   }
-  return NoIdentity("its role is none of operator, auditor and application");
+  return NoIdentity("its role is none of operator, auditor, application, agent and site");
 }
 
 Result<Principal> Principal::Make(v1::Role role, std::string_view name) {

@@ -17,9 +17,11 @@ enum class Role : std::uint8_t {
                      // reserved ones.
   kAuditor = 2,      // Reads keys, status and the audit log.
   kApplication = 3,  // Signs with the keys that name it.
+  kAgent = 4,        // The pair's witness: sees how the sites are.
+  kSite = 5,         // Another appliance of the pair.
 };
 
-// "operator", "auditor", "application".
+// "operator", "auditor", "application", "agent", "site".
 std::string_view RoleName(Role role);
 // invalid_argument for ROLE_UNSPECIFIED and for numbers that are no role.
 Result<Role> RoleFromProto(v1::Role role);

@@ -29,6 +29,11 @@ Result<v1::IssueClientCertificateResponse> IssueClientCertificate(
   if (before) return *std::move(before);
   TWINSEAL_ASSIGN_OR_RETURN(const policy::Principal principal,
                             policy::Principal::Make(request.role(), request.name()));
+  if (principal.role() == policy::Role::kSite) {
+    return Error(Code::kInvalidArgument,
+                 "role is one of OPERATOR, AUDITOR, APPLICATION and AGENT; a site has its "
+                 "certificate from itself");
+  }
   const Result<crypto::CertificateRequest> csr =
       crypto::CertificateRequest::FromPem(request.csr_pem());
   if (!csr.ok()) return csr.error().Within("csr_pem");

@@ -24,9 +24,11 @@ class MemoryLedger : public ledger::Ledger {
   std::function<void()> before_commit;
 
   Result<std::optional<ledger::Entry>> Get(std::string_view key) override;
+  Result<std::optional<ledger::Entry>> GetNearby(std::string_view key) override { return Get(key); }
   Result<ledger::Listing> List(const ledger::Range& range) override;
   Result<ledger::Outcome> Commit(const ledger::Transaction& transaction) override;
   Result<ledger::Revision> CurrentRevision() override;
+  ledger::Revision SeenRevision() override { return CurrentRevision().value(); }
   Result<std::unique_ptr<ledger::Feed>> Follow(std::string prefix, ledger::Revision after,
                                                std::function<void(const ledger::Change&)> on_change,
                                                std::function<void(const Error&)> on_lost) override;
