@@ -126,6 +126,23 @@ class OperatorFiles:
 
 
 @dataclass(frozen=True)
+class NetworkFiles:
+    """The files of the relays between the places."""
+
+    folder: Path
+
+    @property
+    def plan(self) -> Path:
+        return self.folder / "network.json"
+
+    def record(self, place: str) -> Path:
+        return self.folder / f"{place}.json"
+
+    def log(self, place: str) -> Path:
+        return self.folder / f"{place}.log"
+
+
+@dataclass(frozen=True)
 class BenchFiles:
     """The files of a bench."""
 
@@ -145,6 +162,10 @@ class BenchFiles:
     @property
     def operator(self) -> OperatorFiles:
         return OperatorFiles(self.folder / "operator")
+
+    @property
+    def network(self) -> NetworkFiles:
+        return NetworkFiles(self.folder / "network")
 
     @property
     def sites(self) -> Path:
