@@ -53,9 +53,24 @@ Status CheckEndpoint(std::string& endpoint) {
   return Ok();
 }
 
+Status CheckProxy(const std::string& proxy) {
+  if (proxy.empty()) return Ok();
+  constexpr std::string_view kScheme = "http://";
+  const std::string_view rest =
+      std::string_view(proxy).substr(std::min(kScheme.size(), proxy.size()));
+  const bool odd =
+      std::ranges::any_of(rest, [](char c) { return c <= ' ' || c > '~' || c == '/' || c == '@'; });
+  if (proxy.starts_with(kScheme) && !odd && rest.find(':') != std::string_view::npos) return Ok();
+  // What stands there may have a password in it, so it is not repeated.
+  return Error(Code::kInvalidArgument,
+               "the proxy is not one that can be used; write http://HOST:PORT of an HTTP CONNECT "
+               "proxy that asks for no password");
+}
+
 Status CheckIdentity(const ClientOptions& options) {
-  if (const auto ca = crypto::ReadPemCertificates(options.ca_pem); !ca.ok()) {
-    return ca.error().Within("the CA certificate cannot be read");
+  if (!options.any_server) {
+    const auto ca = crypto::ReadPemCertificates(options.ca_pem);
+    if (!ca.ok()) return ca.error().Within("the CA certificate cannot be read");
   }
   if (options.certificate_pem.empty()) return Ok();
   const auto chain = crypto::ReadPemCertificates(options.certificate_pem);
@@ -83,7 +98,7 @@ class Client::Impl {
       : endpoints_(std::move(options.endpoints)),
         connect_timeout_(options.connect_timeout),
         identity_{std::move(options.ca_pem), std::move(options.certificate_pem),
-                  std::move(options.key_pem)} {}
+                  std::move(options.key_pem), std::move(options.proxy), options.any_server} {}
 
   const std::vector<std::string>& endpoints() const { return endpoints_; }
 
@@ -196,6 +211,7 @@ Result<std::unique_ptr<Client>> Client::Create(ClientOptions options) {
   if (options.endpoints.empty()) return Error(Code::kInvalidArgument, "no endpoint is given");
   for (std::string& endpoint : options.endpoints) TWINSEAL_RETURN_IF_ERROR(CheckEndpoint(endpoint));
   TWINSEAL_RETURN_IF_ERROR(CheckIdentity(options));
+  TWINSEAL_RETURN_IF_ERROR(CheckProxy(options.proxy));
   TWINSEAL_RETURN_IF_ERROR(https::Start());
   return std::unique_ptr<Client>(new Client(std::make_unique<Impl>(std::move(options))));
 }

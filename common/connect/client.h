@@ -22,6 +22,13 @@ struct ClientOptions {
   std::string certificate_pem;         // The caller's; empty to call without one.
   Secret key_pem;
   std::chrono::milliseconds connect_timeout{5'000};
+  // "http://HOST:PORT" of an HTTP CONNECT proxy through which other hosts are called; empty for
+  // none.
+  std::string proxy = {};
+  // Does not look at the server's certificate, nor at ca_pem. For the pairing ceremony alone, where
+  // no common CA exists yet: there each message is signed by an identity key that operators
+  // compare.
+  bool any_server = false;
 };
 
 struct CallOptions {

@@ -15,11 +15,16 @@ typedef void CURL;
 
 namespace twinseal::https {
 
-// Who calls, and what the servers' certificates must be issued by.
+// Who calls, what the servers' certificates must be issued by, and which way leads to them.
 struct Identity {
   std::string ca_pem;
   std::string certificate_pem;  // Empty to call without one.
   Secret key_pem;
+  // "http://HOST:PORT" of an HTTP CONNECT proxy; empty for none. Never taken from the environment,
+  // and not used for this host's own addresses (127.0.0.1, ::1, localhost).
+  std::string proxy = {};
+  // Calls whoever answers, whatever its certificate; ca_pem is then not looked at.
+  bool any_server = false;
 };
 
 // How long an exchange may take from now on, and how much of it reaching the server.
