@@ -64,6 +64,24 @@ Template SecretKey(const SecretKeyOptions& options) {
   return key;
 }
 
+Template WrappingKey(const SecretKeyOptions& options) {
+  Template key = SecretKey(options);
+  key.Bool(CKA_WRAP, true).Bool(CKA_UNWRAP, true);
+  return key;
+}
+
+Template MacKey(const SecretKeyOptions& options) {
+  Template key = SecretKey(options);
+  key.Bool(CKA_SIGN, true).Bool(CKA_VERIFY, true);
+  return key;
+}
+
+// What an unwrapped key has to be told besides.
+Template Unwrapped(Template key, CK_KEY_TYPE type) {
+  key.Ulong(CKA_CLASS, CKO_SECRET_KEY).Ulong(CKA_KEY_TYPE, type);
+  return key;
+}
+
 Template PublicKey(const KeyKindInfo& info, const KeyPairOptions& options, BytesView parameters) {
   Template key;
   key.Bool(CKA_TOKEN, options.token).Bool(CKA_PRIVATE, false).Bool(CKA_VERIFY, true);
@@ -130,28 +148,23 @@ Result<PublicValue> ReadPublicValue(Session& session, KeyKind kind, Object publi
 }
 
 Result<ObjectHandle> GenerateWrappingKey(Session& session, const SecretKeyOptions& options) {
-  Template key = SecretKey(options);
-  key.Ulong(CKA_VALUE_LEN, kAesKeyBytes).Bool(CKA_WRAP, true).Bool(CKA_UNWRAP, true);
+  Template key = WrappingKey(options);
+  key.Ulong(CKA_VALUE_LEN, kAesKeyBytes);
   return session.GenerateKey(Mechanism(CKM_AES_KEY_GEN), key);
 }
 
-Template UnwrappedWrappingKey() {
-  Template key;
-  key.Ulong(CKA_CLASS, CKO_SECRET_KEY)
-      .Ulong(CKA_KEY_TYPE, CKK_AES)
-      .Bool(CKA_TOKEN, false)
-      .Bool(CKA_PRIVATE, true)
-      .Bool(CKA_SENSITIVE, true)
-      .Bool(CKA_EXTRACTABLE, false)
-      .Bool(CKA_WRAP, true)
-      .Bool(CKA_UNWRAP, true);
-  return key;
+Template UnwrappedWrappingKey(const SecretKeyOptions& options) {
+  return Unwrapped(WrappingKey(options), CKK_AES);
 }
 
 Result<ObjectHandle> GenerateMacKey(Session& session, const SecretKeyOptions& options) {
-  Template key = SecretKey(options);
-  key.Ulong(CKA_VALUE_LEN, kMacKeyBytes).Bool(CKA_SIGN, true).Bool(CKA_VERIFY, true);
+  Template key = MacKey(options);
+  key.Ulong(CKA_VALUE_LEN, kMacKeyBytes);
   return session.GenerateKey(Mechanism(CKM_GENERIC_SECRET_KEY_GEN), key);
+}
+
+Template UnwrappedMacKey(const SecretKeyOptions& options) {
+  return Unwrapped(MacKey(options), CKK_GENERIC_SECRET);
 }
 
 }  // namespace twinseal::hsm

@@ -68,10 +68,13 @@ struct SecretKeyOptions {
   BytesView id = {};
 };
 Result<ObjectHandle> GenerateWrappingKey(Session& session, const SecretKeyOptions& options);
-// The template under which a wrapped wrapping key comes back as a session object. Not extractable.
-Template UnwrappedWrappingKey();
+// The template under which a wrapped wrapping key comes back with the attributes that
+// GenerateWrappingKey gives; by default a session object that is not extractable.
+Template UnwrappedWrappingKey(const SecretKeyOptions& options = {});
 
 // 32 random bytes as CKK_GENERIC_SECRET for CKM_SHA256_HMAC, signing and verifying.
 Result<ObjectHandle> GenerateMacKey(Session& session, const SecretKeyOptions& options);
+// The template under which a wrapped one comes back with the same attributes.
+Template UnwrappedMacKey(const SecretKeyOptions& options);
 
 }  // namespace twinseal::hsm

@@ -60,6 +60,15 @@ Mechanism Mechanism::RsaPss(CK_MECHANISM_TYPE hash) {
   return mechanism;
 }
 
+Mechanism Mechanism::RsaOaepSha1() {
+  Mechanism mechanism(CKM_RSA_PKCS_OAEP);
+  mechanism.parameter_ = Parameter::kOaep;
+  mechanism.oaep_.hashAlg = CKM_SHA_1;
+  mechanism.oaep_.mgf = CKG_MGF1_SHA1;
+  mechanism.oaep_.source = CKZ_DATA_SPECIFIED;
+  return mechanism;
+}
+
 Mechanism Mechanism::WithIv(CK_MECHANISM_TYPE type, std::span<const std::uint8_t, kIvSize> iv) {
   Mechanism mechanism(type);
   mechanism.parameter_ = Parameter::kIv;
@@ -71,6 +80,8 @@ CK_MECHANISM Mechanism::Native() {
   switch (parameter_) {
     case Parameter::kPss:
       return {type_, &pss_, sizeof pss_};
+    case Parameter::kOaep:
+      return {type_, &oaep_, sizeof oaep_};
     case Parameter::kIv:
       return {type_, iv_.data(), iv_.size()};
     case Parameter::kNone:

@@ -23,6 +23,8 @@ class Mechanism {
   // CKM_RSA_PKCS_PSS over a ready digest: MGF1 with the same hash, salt as long as the digest (RFC
   // 8017 §9.1). `hash` is CKM_SHA256, CKM_SHA384 or CKM_SHA512.
   static Mechanism RsaPss(CK_MECHANISM_TYPE hash);
+  // CKM_RSA_PKCS_OAEP with SHA-1, MGF1 with SHA-1, and an empty label (RFC 8017 §7.1).
+  static Mechanism RsaOaepSha1();
   // CBC mechanisms: exactly 16 bytes.
   static Mechanism WithIv(CK_MECHANISM_TYPE type, std::span<const std::uint8_t, kIvSize> iv);
 
@@ -36,8 +38,9 @@ class Mechanism {
 
   CK_MECHANISM_TYPE type_;
   CK_RSA_PKCS_PSS_PARAMS pss_{};
+  CK_RSA_PKCS_OAEP_PARAMS oaep_{};
   std::array<CK_BYTE, kIvSize> iv_{};
-  enum class Parameter : std::uint8_t { kNone, kPss, kIv } parameter_ = Parameter::kNone;
+  enum class Parameter : std::uint8_t { kNone, kPss, kOaep, kIv } parameter_ = Parameter::kNone;
 };
 
 // "CKM_AES_KEY_WRAP_PAD"; "CKM_0x80000001" for what the table does not have.
