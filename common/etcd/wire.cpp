@@ -8,7 +8,7 @@ namespace twinseal::etcd {
 namespace {
 
 // https://grpc.github.io/grpc/core/md_doc_statuscodes.html
-enum GrpcCode { kInvalidArgument = 3, kOutOfRange = 11 };
+enum GrpcCode { kInvalidArgument = 3, kNotFound = 5, kFailedPrecondition = 9, kOutOfRange = 11 };
 
 }  // namespace
 
@@ -48,6 +48,10 @@ Error ErrorOf(int grpc_code, std::string_view words) {
       return Error(Code::kOutOfRange, std::move(message), std::string(words));
     case kInvalidArgument:
       return Error(Code::kInvalidArgument, std::move(message), std::string(words));
+    case kNotFound:
+      return Error(Code::kNotFound, std::move(message), std::string(words));
+    case kFailedPrecondition:
+      return Error(Code::kFailedPrecondition, std::move(message), std::string(words));
     default:
       return Error(Code::kUnavailable, std::move(message), std::string(words));
   }
