@@ -18,6 +18,7 @@ constexpr std::size_t kMaxConfigBytes = std::size_t{64} * 1024;
 struct Setting {
   const char* name;      // In the file.
   const char* variable;  // In the environment.
+  bool required;
   std::vector<std::string> values;
 };
 
@@ -41,6 +42,15 @@ std::string DefaultPath(const Surroundings& surroundings) {
   return home && !home->empty() ? *home + "/.config/twinseal/config.toml" : "";
 }
 
+std::string Names(const std::vector<Setting>& settings) {
+  std::string names;
+  for (const Setting& setting : settings) {
+    const bool last = &setting == &settings.back();
+    names += fmt::format("{}{}", names.empty() ? "" : last ? " and " : ", ", setting.name);
+  }
+  return names;
+}
+
 Status ReadSettings(const std::string& path, std::vector<Setting>& settings) {
   TWINSEAL_ASSIGN_OR_RETURN(const Bytes content, ReadFile(path, kMaxConfigBytes));
   std::istringstream stream(ToString(content));
@@ -56,42 +66,42 @@ Status ReadSettings(const std::string& path, std::vector<Setting>& settings) {
     const auto setting = std::find_if(settings.begin(), settings.end(),
                                       [&](const Setting& one) { return name == one.name; });
     if (setting == settings.end()) {
-      return Error(
-          Code::kInvalidArgument,
-          fmt::format("{}: there is no setting '{}'; there are endpoints, certificate, key and ca",
-                      Printable(path), Printable(name)));
+      return Error(Code::kInvalidArgument,
+                   fmt::format("{}: there is no setting '{}'; there are {}", Printable(path),
+                               Printable(name), Names(settings)));
     }
     if (setting->values.empty()) setting->values = item.inputs;
   }
   return Ok();
 }
 
-Status CheckEndpoint(std::string& endpoint) {
-  while (endpoint.ends_with('/')) endpoint.pop_back();
-  constexpr std::string_view kScheme = "https://";
-  if (!endpoint.starts_with(kScheme) || endpoint.size() == kScheme.size() ||
-      endpoint.find('/', kScheme.size()) != std::string::npos) {
-    return Error(Code::kInvalidArgument,
-                 fmt::format("'{}' is no endpoint; write https://HOST:PORT", Printable(endpoint)));
-  }
-  return Ok();
-}
-
 }  // namespace
+
+Result<std::string> ParseEndpoint(std::string text) {
+  while (text.ends_with('/')) text.pop_back();
+  constexpr std::string_view kScheme = "https://";
+  if (!text.starts_with(kScheme) || text.size() == kScheme.size() ||
+      text.find('/', kScheme.size()) != std::string::npos) {
+    return Error(Code::kInvalidArgument,
+                 fmt::format("'{}' is no endpoint; write https://HOST:PORT", Printable(text)));
+  }
+  return text;
+}
 
 Result<Config> LoadConfig(const Surroundings& surroundings,
                           const std::optional<std::string>& file) {
-  std::vector<Setting> settings = {{"endpoints", "TWINSEAL_ENDPOINTS", {}},
-                                   {"certificate", "TWINSEAL_CERTIFICATE", {}},
-                                   {"key", "TWINSEAL_KEY", {}},
-                                   {"ca", "TWINSEAL_CA", {}}};
+  std::vector<Setting> settings = {{"endpoints", "TWINSEAL_ENDPOINTS", true, {}},
+                                   {"certificate", "TWINSEAL_CERTIFICATE", true, {}},
+                                   {"key", "TWINSEAL_KEY", true, {}},
+                                   {"ca", "TWINSEAL_CA", true, {}},
+                                   {"agent", "TWINSEAL_AGENT", false, {}}};
   for (Setting& setting : settings) {
     const auto value = surroundings.environment(setting.variable);
     if (value && !value->empty()) setting.values = {*value};
   }
   const std::string path = file ? *file : DefaultPath(surroundings);
-  const bool complete = std::none_of(settings.begin(), settings.end(),
-                                     [](const Setting& one) { return one.values.empty(); });
+  const auto lacking = [](const Setting& one) { return one.required && one.values.empty(); };
+  const bool complete = std::none_of(settings.begin(), settings.end(), lacking);
   if (!path.empty() && (file || !complete)) {
     Status read = ReadSettings(path, settings);
     // Nobody has to have the default file.
@@ -100,7 +110,7 @@ Result<Config> LoadConfig(const Surroundings& surroundings,
 
   std::string missing;
   for (const Setting& setting : settings) {
-    if (setting.values.empty())
+    if (lacking(setting))
       missing += fmt::format("{}{}", missing.empty() ? "" : ", ", setting.variable);
   }
   if (!missing.empty()) {
@@ -114,8 +124,8 @@ Result<Config> LoadConfig(const Surroundings& surroundings,
 
   Config config;
   for (const std::string& value : settings[0].values) {
-    for (std::string& endpoint : SplitByCommas(value)) {
-      TWINSEAL_RETURN_IF_ERROR(CheckEndpoint(endpoint));
+    for (const std::string& text : SplitByCommas(value)) {
+      TWINSEAL_ASSIGN_OR_RETURN(std::string endpoint, ParseEndpoint(text));
       config.endpoints.push_back(std::move(endpoint));
     }
   }
@@ -127,6 +137,9 @@ Result<Config> LoadConfig(const Surroundings& surroundings,
   config.certificate = settings[1].values.front();
   config.key = settings[2].values.front();
   config.ca = settings[3].values.front();
+  if (!settings[4].values.empty()) {
+    TWINSEAL_ASSIGN_OR_RETURN(config.agent, ParseEndpoint(settings[4].values.front()));
+  }
   return config;
 }
 

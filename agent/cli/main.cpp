@@ -1,5 +1,6 @@
 #include <cstdlib>
 #include <iostream>
+#include <thread>
 
 #include <unistd.h>
 
@@ -19,7 +20,9 @@ int main(int argc, char** argv) {
         const char* value = std::getenv(name.c_str());
         if (value == nullptr) return std::nullopt;
         return value;
-      }};
+      },
+      .now = std::chrono::steady_clock::now,
+      .pause = [](std::chrono::milliseconds time) { std::this_thread::sleep_for(time); }};
   const std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
   return static_cast<int>(
       twinseal::cli::Run(arguments, surroundings, twinseal::cli::ConnectRemote));

@@ -103,13 +103,27 @@ ExitStatus Parse(std::vector<std::string> arguments, const Surroundings& surroun
 
 }  // namespace
 
+Result<Config> Context::config() {
+  if (!config_) {
+    TWINSEAL_ASSIGN_OR_RETURN(config_, LoadConfig(surroundings_, config_file));
+    config_->timeout = std::chrono::seconds(timeout_seconds);
+  }
+  return *config_;
+}
+
 Result<Remote*> Context::remote() {
   if (!remote_) {
-    TWINSEAL_ASSIGN_OR_RETURN(Config config, LoadConfig(surroundings_, config_file));
-    config.timeout = std::chrono::seconds(timeout_seconds);
+    TWINSEAL_ASSIGN_OR_RETURN(const Config config, this->config());
     TWINSEAL_ASSIGN_OR_RETURN(remote_, connect_(config));
   }
   return remote_.get();
+}
+
+Result<std::unique_ptr<Remote>> Context::ConnectTo(const std::string& endpoint, bool any_server) {
+  TWINSEAL_ASSIGN_OR_RETURN(Config config, this->config());
+  config.endpoints = {endpoint};
+  config.any_server = any_server;
+  return connect_(config);
 }
 
 ExitStatus Run(const std::vector<std::string>& arguments, const Surroundings& surroundings,

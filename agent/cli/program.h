@@ -28,8 +28,13 @@ class Context {
   const Surroundings& surroundings() const { return surroundings_; }
   std::ostream& out() const { return surroundings_.out; }
 
-  // The appliances of the configuration; loaded and connected at the first call.
+  // The configuration as the environment and the file say; loaded at the first call.
+  Result<Config> config();
+  // The appliances of the configuration; connected at the first call.
   Result<Remote*> remote();
+  // One endpoint, as the caller that the configuration names; with `any_server`, as nobody and
+  // whatever its certificate.
+  Result<std::unique_ptr<Remote>> ConnectTo(const std::string& endpoint, bool any_server = false);
 
   // What the global options set.
   std::optional<std::string> config_file;
@@ -38,6 +43,7 @@ class Context {
  private:
   const Surroundings& surroundings_;
   RemoteFactory connect_;
+  std::optional<Config> config_;
   std::unique_ptr<Remote> remote_;
 };
 

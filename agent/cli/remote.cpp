@@ -69,6 +69,13 @@ class ConnectedRemote : public Remote {
   connect::CallOptions call_;
 };
 
+Result<std::unique_ptr<Remote>> Connect(connect::ClientOptions options, const Config& config) {
+  TWINSEAL_ASSIGN_OR_RETURN(std::unique_ptr<connect::Client> client,
+                            connect::Client::Create(std::move(options)));
+  return std::unique_ptr<Remote>(
+      std::make_unique<ConnectedRemote>(config.endpoints, std::move(client), config.timeout));
+}
+
 Result<Secret> ReadSecretFile(const std::string& path) {
   TWINSEAL_ASSIGN_OR_RETURN(Bytes content, ReadFile(path, kMaxPemBytes));
   Secret secret(content);
@@ -90,6 +97,8 @@ Error WithAdvice(const Error& error) {
 Result<std::unique_ptr<Remote>> ConnectRemote(const Config& config) {
   connect::ClientOptions options;
   options.endpoints = config.endpoints;
+  options.any_server = config.any_server;
+  if (config.any_server) return Connect(std::move(options), config);
   const auto named = [](const Error& error, const char* variable) {
     return Error(error.code(), fmt::format("{}; {} names it", error.message(), variable),
                  error.origin());
@@ -103,13 +112,12 @@ Result<std::unique_ptr<Remote>> ConnectRemote(const Config& config) {
   options.ca_pem = ToString(*ca);
   options.certificate_pem = ToString(*certificate);
   options.key_pem = std::move(key).value();
-  Result<std::unique_ptr<connect::Client>> client = connect::Client::Create(std::move(options));
-  if (!client.ok()) {
-    return client.error().Within(
+  Result<std::unique_ptr<Remote>> remote = Connect(std::move(options), config);
+  if (!remote.ok()) {
+    return remote.error().Within(
         fmt::format("with {}, {} and {}", config.ca, config.certificate, config.key));
   }
-  return std::unique_ptr<Remote>(std::make_unique<ConnectedRemote>(
-      config.endpoints, std::move(client).value(), config.timeout));
+  return remote;
 }
 
 }  // namespace twinseal::cli

@@ -79,11 +79,20 @@ Outcome CliTest::Twinseal(const std::vector<std::string>& arguments) {
         const auto found = environment.find(name);
         if (found == environment.end()) return std::nullopt;
         return found->second;
-      }};
+      },
+      .now = [this] { return now; },
+      .pause =
+          [this](std::chrono::milliseconds time) {
+            now += time;
+            if (on_pause) on_pause();
+          }};
   const ExitStatus status = cli::Run(
       arguments, surroundings, [this](const Config& config) -> Result<std::unique_ptr<Remote>> {
         last_config = config;
-        return std::unique_ptr<Remote>(std::make_unique<FakeRemote>(appliances));
+        auto& others = config.any_server ? strangers : elsewhere;
+        const auto other = others.find(config.endpoints.front());
+        return std::unique_ptr<Remote>(
+            std::make_unique<FakeRemote>(other == others.end() ? appliances : other->second));
       });
   return {status, out.str(), err.str()};
 }

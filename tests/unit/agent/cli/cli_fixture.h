@@ -91,7 +91,13 @@ class CliTest : public ::testing::Test {
   // An enabled ec-p256 key called "release", version 1, with a policy of its own.
   static v1::Key ReleaseKey();
 
-  FakeAppliances appliances;
+  FakeAppliances appliances;  // Those of the configuration.
+  // Others, by their endpoint: as the caller of the configuration reaches them, and as nobody does.
+  std::map<std::string, FakeAppliances> elsewhere;
+  std::map<std::string, FakeAppliances> strangers;
+  // Time passes when a command waits, and not otherwise. `on_pause` is what happens meanwhile.
+  std::chrono::steady_clock::time_point now;
+  std::function<void()> on_pause;
   std::map<std::string, std::string> environment = {
       {"TWINSEAL_ENDPOINTS", "https://a.example:9443"},
       {"TWINSEAL_CERTIFICATE", "operator.pem"},

@@ -93,7 +93,7 @@ TEST_F(Program, AWrongConfigurationIsNamed) {
   environment.clear();
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"endpoint = \"https://a\"\n",
-       "there is no setting 'endpoint'; there are endpoints, certificate, key and ca"},
+       "there is no setting 'endpoint'; there are endpoints, certificate, key, ca and agent"},
       {"endpoints = \"http://a:1\"\ncertificate='c'\nkey='k'\nca='a'\n",
        "'http://a:1' is no endpoint; write https://HOST:PORT"},
       {"endpoints = \"https://a:1/path\"\ncertificate='c'\nkey='k'\nca='a'\n", "is no endpoint"},
