@@ -1,15 +1,24 @@
-"""A bench: several sites and the operator who may use them."""
+"""A bench: several sites and the operator who may use them; as a pair, with the agent and the links between them all."""
 
 import json
 import os
 import shutil
 import subprocess
-from pathlib import Path
 
 from . import tokens
+from .agent import Agent
 from .errors import BenchError
-from .layout import BenchFiles, Programs
+from .layout import AGENT, BenchFiles, Programs
+from .network import CLIENT
+from .pairing import create_pair
+from .place import Place
+from .relays import Network
 from .site import Site, TokenKind
+
+PAIR = ("a", "b")
+
+# What the other places and clients dial at each place's address.
+API_PORT, PEER_PORT = 8443, 2380
 
 
 class Bench:
@@ -17,10 +26,20 @@ class Bench:
                  token: TokenKind = tokens.softhsm):
         self.files = files or BenchFiles.find()
         self.programs = programs or Programs.find()
+        self.network = Network(self.files.network)
         self._token = token
+
+    # --- what there is ------------------------------------------------------------------------------------------
 
     def exists(self) -> bool:
         return self.files.marker.exists()
+
+    def is_pair(self) -> bool:
+        """Two sites, an agent and the links between them, however far they have come."""
+        return self.network.exists()
+
+    def is_paired(self) -> bool:
+        return self.exists() and json.loads(self.files.marker.read_text()).get("paired", False)
 
     def site(self, name: str) -> Site:
         if name not in self.files.site_names():
@@ -31,37 +50,119 @@ class Bench:
     def sites(self) -> list[Site]:
         return [self.site(name) for name in self.files.site_names()]
 
+    def agent(self) -> Agent:
+        if not self.files.agent.record.exists():
+            raise BenchError(f"The bench in {self.files.folder} has no agent; only a pair has one.")
+        return self._agent()
+
+    def places(self) -> list[Place]:
+        """The sites, then the agent if there is one."""
+        return [*self.sites(), *([self._agent()] if self.files.agent.record.exists() else [])]
+
+    def place(self, name: str) -> Place:
+        return self.agent() if name == AGENT else self.site(name)
+
+    def address(self, name: str) -> str:
+        """By which the other places of a pair, and clients, know it."""
+        return self.network.plan().places[name].address
+
+    def api_address(self, name: str) -> str:
+        return f"https://{self.address(name)}:{API_PORT}"
+
+    # --- up and down --------------------------------------------------------------------------------------------
+
     def up(self, names: list[str] | None = None) -> None:
-        """Sets up the sites that are missing and starts all."""
-        self.programs.check()
-        if not self.exists():
-            self._make_folder()
-        wanted = names or self.files.site_names() or ["a"]
-        others = set(self.files.site_names()) - set(wanted)
-        if len(wanted) + len(others) > 1:
-            raise BenchError("A bench runs one site as yet: two sites need pairing, which is not built.")
-        for name in wanted:
-            if name not in self.files.site_names():
-                self._set_up(name)
-            self.site(name).start()
+        """Sets up what is missing and starts all: one site alone, or, by default, the pair."""
+        if self.exists() and self.is_pair() and not self.is_paired():
+            self.down()  # What an interrupted `up` left: nobody has used it.
+        there = self.files.site_names()
+        wanted = names or there or list(PAIR)
+        if there and set(wanted) != set(there):
+            raise BenchError(f"The bench in {self.files.folder} has other sites: {', '.join(there)}. "
+                             "End it first with `./tools/testbench down`.")
+        if len(wanted) > 2:
+            raise BenchError("A bench has one site alone, or two that are paired.")
+        self.programs.check(pair=len(wanted) == 2)
+        if len(wanted) == 2:
+            if not there:
+                self.set_up_places(wanted)
+                self.pair()
+            self.start_all()
+        else:
+            if not there:
+                self._set_up_alone(wanted[0])
+            self.site(wanted[0]).start()
+
+    def set_up_places(self, names: list[str] | None = None, seed: int = 0) -> None:
+        """Two appliances that run and an agent that is configured, not yet paired, and whole links between them."""
+        self._make_folder()
+        sites = [self._site(self._checked(name)) for name in names or PAIR]
+        places = [*sites, self._agent()]
+        ports = {place.name: place.reserve() for place in places}
+        self.network.create({name: {str(API_PORT): port["port"], str(PEER_PORT): port["peer_port"]}
+                             for name, port in ports.items()}, seed)
+        self.network.start()
+        for place in places:
+            place.set_up_for_pairing(
+                peer_listen=f"127.0.0.1:{ports[place.name]['peer_port']}",
+                peer_address=f"{self.address(place.name)}:{PEER_PORT}", api_address=self.api_address(place.name),
+                proxy=self.network.proxy(place.name),
+                **({"names": [self.address(place.name)]} if isinstance(place, Site) else {}))
+        holder, *joiners = sites
+        holder.initialize()
+        holder.start()
+        for site in joiners:
+            site.initialize(join=True)
+            site.start(wait=False)
+            site.wait_until_listening()
+
+    def pair(self) -> None:
+        """The ceremony; everything is ready when it returns."""
+        holder, joiner = self.sites()
+        create_pair(self.programs, [holder, joiner], self.api_address(joiner.name), self.agent(), {
+            **self.client_environment(), "TWINSEAL_ENDPOINTS": self.api_address(holder.name),
+            "TWINSEAL_PROXY": self.network.proxy(AGENT)})
+        self._mark(paired=True)
+        self.start_all()
+
+    def start_all(self) -> None:
+        """Starts everything that does not run and waits until all is ready."""
+        if self.is_pair():
+            self.network.start()
+        for place in self.places():
+            place.start(wait=False)
+        for place in self.places():
+            place.wait_until_ready()
+
+    def kill_all(self) -> None:
+        """SIGKILL to everything of the bench, its relays too."""
+        for place in self.places():
+            place.kill()
+        self.network.stop()
 
     def down(self, keep_files: bool = False) -> None:
-        """Stops every site, then removes the bench's files."""
-        for site in self.sites():
-            site.stop()
+        """Stops everything, then removes the bench's files."""
+        for place in self.places():
+            place.stop()
+        self.network.stop()
         if not keep_files and self.exists():
             shutil.rmtree(self.files.folder)
+
+    # --- clients ------------------------------------------------------------------------------------------------
 
     def client_environment(self) -> dict[str, str]:
         """What the command line needs to reach the bench as its operator."""
         operator = self.files.operator
-        return {
+        common = {
             "TWINSEAL_BENCH": str(self.files.folder),
-            "TWINSEAL_ENDPOINTS": ",".join(site.endpoint for site in self.sites()),
             "TWINSEAL_CERTIFICATE": str(operator.certificate),
             "TWINSEAL_KEY": str(operator.key),
             "TWINSEAL_CA": str(operator.ca),
         }
+        if self.is_pair():
+            return {**common, "TWINSEAL_ENDPOINTS": ",".join(self.api_address(name) for name in self.files.site_names()),
+                    "TWINSEAL_PROXY": self.network.proxy(CLIENT)}
+        return {**common, "TWINSEAL_ENDPOINTS": ",".join(site.endpoint for site in self.sites())}
 
     def cli(self, *arguments: str) -> str:
         """What `twinseal` prints when the bench's operator calls it so."""
@@ -71,21 +172,37 @@ class Bench:
             raise BenchError(f"`twinseal {' '.join(arguments)}` failed: {done.stderr.strip()}")
         return done.stdout
 
+    # --- set-up -------------------------------------------------------------------------------------------------
+
     def _site(self, name: str) -> Site:
         return Site(self.files.site(name), self.programs, self.files.operator, self._token)
 
+    def _agent(self) -> Agent:
+        return Agent(self.files.agent, self.programs, self.files.operator)
+
     def _make_folder(self) -> None:
         folder = self.files.folder
+        if self.exists():
+            return
         if folder.exists() and any(folder.iterdir()):
             raise BenchError(f"{folder} is not empty and is no bench. "
                              "Name another folder in TWINSEAL_BENCH, or empty it.")
         folder.mkdir(parents=True, exist_ok=True)
         os.chmod(folder, 0o700)
-        self.files.marker.write_text(json.dumps({"bench": 1}) + "\n")
+        self._mark()
 
-    def _set_up(self, name: str) -> None:
-        if not name.isalnum() or len(name) > 32 or not name.islower():
+    def _mark(self, **facts: bool) -> None:
+        self.files.marker.write_text(json.dumps({"bench": 1, **facts}) + "\n")
+
+    @staticmethod
+    def _checked(name: str) -> str:
+        if not name.isalnum() or len(name) > 32 or not name.islower() or name in (AGENT, CLIENT):
             raise BenchError(f"'{name}' is no site name; lower-case letters and digits make one.")
+        return name
+
+    def _set_up_alone(self, name: str) -> None:
+        self._checked(name)
+        self._make_folder()
         site = self._site(name)
         try:
             site.initialize()

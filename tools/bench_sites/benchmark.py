@@ -76,7 +76,7 @@ def core(arguments: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="twinseal-bench-") as folder:
         bench = Bench(BenchFiles(Path(folder) / "bench"))
         try:
-            bench.up()
+            bench.up(["a"])
             site = bench.site("a")
             for algorithm in arguments.algorithm or ALGORITHMS:
                 _make_keys(bench, algorithm)

@@ -9,6 +9,9 @@ from .errors import BenchError
 REPOSITORY = Path(__file__).resolve().parents[2]
 RELEASE_BUILD = REPOSITORY / "build" / "release"
 
+# The third place's name.
+AGENT = "agent"
+
 PROGRAM_NAMES = ("twinseald", "twinseal-core", "twinseal")
 
 
@@ -23,11 +26,13 @@ class Programs:
         """Those that TWINSEAL_PROGRAMS names, else the release build's."""
         return cls(Path(os.environ.get("TWINSEAL_PROGRAMS") or RELEASE_BUILD / "bin").absolute())
 
-    def missing(self) -> list[str]:
-        return [name for name in PROGRAM_NAMES if not os.access(self.folder / name, os.X_OK)]
+    def missing(self, pair: bool = True) -> list[str]:
+        """Those that a pair takes, or an appliance alone, and that are not there."""
+        return [name for name in PROGRAM_NAMES
+                if (pair or name != "twinseal-agent") and not os.access(self.folder / name, os.X_OK)]
 
-    def check(self) -> None:
-        missing = self.missing()
+    def check(self, pair: bool = True) -> None:
+        missing = self.missing(pair)
         if missing:
             raise BenchError(f"The programs {', '.join(missing)} are not built in {self.folder}. "
                              "Build them with `./tools/quickstart`.")
@@ -41,19 +46,50 @@ class Programs:
         return self.folder / "twinseal-core"
 
     @property
+    def agent(self) -> Path:
+        return self.folder / "twinseal-agent"
+
+    @property
     def cli(self) -> Path:
         return self.folder / "twinseal"
 
 
 @dataclass(frozen=True)
-class SiteFiles:
-    """The files of one appliance. All are its own; nothing is shared with another site."""
+class PlaceFiles:
+    """The files of one place's service. All are its own; nothing is shared with another place."""
 
     folder: Path
 
     @property
     def name(self) -> str:
         return self.folder.name
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def ready(self) -> Path:
+        """Written by the service once it answers: its port and process id."""
+        return self.folder / "ready.json"
+
+    @property
+    def config(self) -> Path:
+        raise NotImplementedError
+
+    @property
+    def log(self) -> Path:
+        raise NotImplementedError
+
+    @property
+    def record(self) -> Path:
+        """What the bench remembers of the place: ports and running process."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class SiteFiles(PlaceFiles):
+    """The files of one appliance."""
 
     @property
     def token_folder(self) -> Path:
@@ -76,10 +112,6 @@ class SiteFiles:
         return self.folder / "twinseald.conf"
 
     @property
-    def data(self) -> Path:
-        return self.folder / "data"
-
-    @property
     def vault(self) -> Path:
         return self.data / "vault" / "vault.db"
 
@@ -92,18 +124,29 @@ class SiteFiles:
         return self.data / "audit" / "audit.db"
 
     @property
-    def ready(self) -> Path:
-        """Written by twinseald once it answers: its port and process id."""
-        return self.folder / "ready.json"
-
-    @property
     def log(self) -> Path:
         return self.folder / "twinseald.log"
 
     @property
     def record(self) -> Path:
-        """What the bench remembers of the site: port and running process."""
         return self.folder / "site.json"
+
+
+@dataclass(frozen=True)
+class AgentFiles(PlaceFiles):
+    """The files of the agent at the third place."""
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "agent.conf"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "twinseal-agent.log"
+
+    @property
+    def record(self) -> Path:
+        return self.folder / "agent.json"
 
 
 @dataclass(frozen=True)
@@ -166,6 +209,10 @@ class BenchFiles:
     @property
     def network(self) -> NetworkFiles:
         return NetworkFiles(self.folder / "network")
+
+    @property
+    def agent(self) -> AgentFiles:
+        return AgentFiles(self.folder / AGENT)
 
     @property
     def sites(self) -> Path:

@@ -50,6 +50,31 @@ class Process:
                 members.append(int(entry))
         return members
 
+    def named(self, name: str) -> "Process | None":
+        """That of its session whose program has the name (of 15 letters at the most, as the kernel keeps it)."""
+        for pid in self.session():
+            try:
+                if Path(f"/proc/{pid}/comm").read_text().rstrip("\n") == name:
+                    return Process.of(pid)
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+        return None
+
+    def stopped(self) -> bool:
+        """By SIGSTOP."""
+        fields = _stat_fields(self.pid)
+        return fields is not None and fields[_STATE] == "T"
+
+    def send(self, number: int) -> None:
+        """A signal to this process alone."""
+        if self.alive():
+            _signal(self.pid, number)
+
+    def send_all(self, number: int) -> None:
+        """A signal to the whole session."""
+        for pid in self.session():
+            _signal(pid, number)
+
     def kill_alone(self) -> None:
         """SIGKILL to this process, and waits until it is dead; whose child it is collects it."""
         while self.alive():
@@ -67,6 +92,7 @@ class Process:
 
     def terminate(self, patience_seconds: float) -> bool:
         """SIGTERM to the leader; SIGKILL to what is left after the time. True when it stopped by itself."""
+        self.send_all(signal.SIGCONT)
         if self.alive():
             _signal(self.pid, signal.SIGTERM)
         end = time.monotonic() + patience_seconds

@@ -112,7 +112,7 @@ def _run(options: argparse.Namespace) -> None:
     succeeded = False
     try:
         with steps.step("Starting an appliance on a SoftHSM token"):
-            bench.up()
+            bench.up(["a"])
         _sign_and_check(bench, steps, file)
         succeeded = True
     finally:

@@ -90,7 +90,7 @@ class ApplianceTest(Folder):
 def new_bench(folder: Path, token=tokens.softhsm) -> Bench:
     """A bench whose processes end with this program at the latest."""
     bench = Bench(BenchFiles(folder), Programs.find(), token)
-    atexit.register(lambda: [site.kill() for site in bench.sites()])
+    atexit.register(bench.kill_all)
     return bench
 
 
