@@ -1,43 +1,18 @@
 // Calls to appliances: the Connect protocol over libcurl and mutual TLS 1.3.
 #pragma once
 
-#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "common/base/result.h"
-#include "common/base/secret.h"
+#include "common/connect/client_options.h"
 
 namespace google::protobuf {
 class Message;
 }
 
 namespace twinseal::connect {
-
-struct ClientOptions {
-  std::vector<std::string> endpoints;  // "https://host:port", in the order in which they are tried.
-  std::string ca_pem;                  // What the appliances' certificates must be issued by.
-  std::string certificate_pem;         // The caller's; empty to call without one.
-  Secret key_pem;
-  std::chrono::milliseconds connect_timeout{5'000};
-  // "http://HOST:PORT" of an HTTP CONNECT proxy through which other hosts are called; empty for
-  // none.
-  std::string proxy = {};
-  // Does not look at the server's certificate, nor at ca_pem. For the pairing ceremony alone, where
-  // no common CA exists yet: there each message is signed by an identity key that operators
-  // compare.
-  bool any_server = false;
-};
-
-struct CallOptions {
-  // Sent along as Connect-Timeout-Ms; for the whole call.
-  std::chrono::milliseconds timeout{30'000};
-  // Whether sending it twice does no harm, so that the next endpoint may be tried when an answer
-  // got lost. What changes something carries a request id, so it may be repeated as well.
-  bool repeatable = true;
-};
 
 // Keeps connections open between calls. All functions may be called from several threads at once;
 // each call that runs at the same time as another has a connection of its own.

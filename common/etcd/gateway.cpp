@@ -57,10 +57,11 @@ void Gateway::Pass(std::size_t endpoint) {
 Gateway::Tried Gateway::Try(std::size_t endpoint, std::string_view method, const std::string& body,
                             google::protobuf::Message& response) {
   const std::string url = fmt::format("{}/v3/{}", options_.endpoints[endpoint], method);
-  const https::Outcome outcome = transfers_.Use([&](https::Transfer& transfer) {
-    return transfer.Post(url, {"Content-Type: application/json", "Expect:"}, body,
-                         {options_.call_timeout, options_.connect_timeout});
-  });
+  const https::Outcome outcome =
+      transfers_.Take()->Run({url,
+                              {"Content-Type: application/json", "Expect:"},
+                              &body,
+                              {options_.call_timeout, options_.connect_timeout}});
   if (const auto* const failure = std::get_if<https::Failure>(&outcome)) {
     return {ErrorOf(options_.endpoints[endpoint], *failure), failure->connected};
   }

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "common/base/result.h"
-#include "common/https/transfer_pool.h"
+#include "common/https/pool.h"
 
 namespace google::protobuf {
 class Message;

@@ -29,7 +29,8 @@ struct Stream::Handles {
   std::unique_ptr<CURLM, FreeMulti> multi;
 };
 
-Stream::Stream(const Identity& identity) : handles_(std::make_unique<Handles>()) {
+Stream::Stream(const Identity& identity)
+    : proxied_(!identity.proxy.empty()), handles_(std::make_unique<Handles>()) {
   handles_->easy = MakeEasy(identity, handles_->words.data());
   handles_->multi.reset(curl_multi_init());
 }
@@ -49,7 +50,9 @@ std::optional<Outcome> Stream::Run(const std::string& url, const std::vector<std
   CURL* const easy = handles_->easy.get();
   CURLM* const multi = handles_->multi.get();
   const HeaderList list = MakeHeaders(headers);
-  const auto failed = [&](CURLcode code) { return FailureOf(easy, code, handles_->words.data()); };
+  const auto failed = [&](CURLcode code) {
+    return FailureOf(easy, code, handles_->words.data(), proxied_);
+  };
   if (easy == nullptr || multi == nullptr) return failed(CURLE_FAILED_INIT);
   if (list == nullptr && !headers.empty()) return failed(CURLE_OUT_OF_MEMORY);
   Sink sink{&on_data};

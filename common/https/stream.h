@@ -36,6 +36,7 @@ class Stream {
 
  private:
   struct Handles;
+  const bool proxied_;
   std::unique_ptr<Handles> handles_;
   std::atomic<bool> stopped_{false};
 };

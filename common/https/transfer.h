@@ -1,7 +1,6 @@
 // HTTPS over mutual TLS 1.3, on libcurl: one exchange after another, on connections that stay open.
 #pragma once
 
-#include <array>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -10,8 +9,6 @@
 
 #include "common/base/result.h"
 #include "common/base/secret.h"
-
-typedef void CURL;
 
 namespace twinseal::https {
 
@@ -33,6 +30,16 @@ struct Patience {
   std::chrono::milliseconds connect;
 };
 
+struct Request {
+  std::string url;
+  std::vector<std::string> headers;  // Whole lines without their ends ("Content-Type: text/plain").
+  const std::string* body;           // Of a POST; null for a GET.
+  Patience patience;
+  // Whether it must go over a new connection. On one that was open already, and dies before the
+  // first byte of an answer, libcurl sends the request a second time by itself.
+  bool new_connection = false;
+};
+
 struct Answer {
   int status;
   std::string content_type;
@@ -49,36 +56,33 @@ struct Failure {
 };
 using Outcome = std::variant<Answer, Failure>;
 
-struct FreeEasy {
-  void operator()(CURL* easy) const;
+// How long what took.
+struct Timing {
+  // From the first packet of a new connection until TLS was up: two round trips. Zero on a
+  // connection that was open already, and when it did not get that far.
+  std::chrono::microseconds connecting{};
+  // From when the request could be sent to the end of the answer.
+  std::chrono::microseconds answering{};
 };
-using EasyPtr = std::unique_ptr<CURL, FreeEasy>;
 
 // libcurl wants one call before any other in the process. Thread-safe; internal when it fails.
 Status Start();
+
+class Exchange;
 
 // After Start(). Keeps the connection to each server that it called. One thread at a time.
 class Transfer {
  public:
   // The identity outlives it. An answer longer than `max_answer` bytes is a failure.
   Transfer(const Identity& identity, std::size_t max_answer);
+  ~Transfer();
+  Transfer(const Transfer&) = delete;
+  Transfer& operator=(const Transfer&) = delete;
 
-  // `headers` are whole lines without their ends ("Content-Type: application/json").
-  Outcome Post(const std::string& url, const std::vector<std::string>& headers,
-               const std::string& body, Patience patience);
-  Outcome Get(const std::string& url, Patience patience);
+  Outcome Run(const Request& request);
 
  private:
-  Outcome Perform(const std::string& url, const std::vector<std::string>& headers,
-                  Patience patience);
-  Failure Failed(int code);
-  static std::size_t Collect(char* data, std::size_t size, std::size_t count, void* transfer);
-
-  // libcurl's words for what went wrong (CURL_ERROR_SIZE).
-  std::array<char, 256> words_{};
-  EasyPtr easy_;
-  std::size_t max_answer_;
-  std::string body_;  // Of the answer under way.
+  std::unique_ptr<Exchange> exchange_;
 };
 
 }  // namespace twinseal::https

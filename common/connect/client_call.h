@@ -1,0 +1,39 @@
+// One call at one endpoint: what goes out and what an outcome means.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "common/base/result.h"
+#include "common/https/transfer.h"
+
+namespace google::protobuf {
+class Message;
+}
+
+namespace twinseal::connect {
+
+// The largest answer: a page of 1,000 keys with long policies has a few megabytes.
+inline constexpr std::size_t kMaxAnswerBytes = std::size_t{64} << 20U;
+
+// `body` is the encoded message, which stays the caller's. The exchange may take `time`; the server
+// is told to answer a little earlier, so that what it says at its deadline is heard.
+https::Request RequestOf(const std::string& endpoint, std::string_view path,
+                         const std::string& body, std::chrono::milliseconds time,
+                         std::chrono::milliseconds connect);
+
+struct Tried {
+  Status status;
+  bool sent = false;      // The server may have acted on it.
+  bool answered = false;  // The status is the server's.
+};
+
+// `response` is filled when the status is good.
+Tried ReadOutcome(const std::string& endpoint, const https::Outcome& outcome,
+                  google::protobuf::Message& response);
+
+// The body of a plain GET that was answered 200.
+Result<std::string> ReadPlainOutcome(const std::string& endpoint, https::Outcome outcome);
+
+}  // namespace twinseal::connect
