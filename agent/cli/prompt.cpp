@@ -73,11 +73,10 @@ class EchoOff {
   bool valid_ = false;
 };
 
-Error NoTerminal(const std::string& terminal) {
-  return Error(
-      Code::kFailedPrecondition,
-      fmt::format("there is no terminal to ask at ({}: {}); give the secret through a descriptor",
-                  terminal, SystemMessage(errno)));
+Error NoTerminal(const std::string& terminal,
+                 std::string_view otherwise = "give the secret through a descriptor") {
+  return Error(Code::kFailedPrecondition, fmt::format("there is no terminal to ask at ({}: {}); {}",
+                                                      terminal, SystemMessage(errno), otherwise));
 }
 
 // One line, without its end.
@@ -118,6 +117,19 @@ Result<Secret> AskSecret(const std::string& terminal, const std::string& questio
   if (secret.empty())
     return Error(Code::kInvalidArgument, "nothing was typed; type the secret and Enter");
   return secret;
+}
+
+Result<std::string> AskLine(const std::string& terminal, const std::string& question,
+                            const std::string& otherwise) {
+  const UniqueFd descriptor(open(terminal.c_str(), O_RDWR | O_CLOEXEC | O_NOCTTY));
+  if (!descriptor.valid() || isatty(descriptor.get()) == 0) return NoTerminal(terminal, otherwise);
+  const SignalsHeld signals;
+  Say(descriptor.get(), question);
+  TWINSEAL_ASSIGN_OR_RETURN(const Secret typed, ReadLine(descriptor.get(), signals));
+  const std::string line = ToString(typed.Reveal(SecretAccess()));
+  const std::size_t first = line.find_first_not_of(' ');
+  if (first == std::string::npos) return std::string();
+  return line.substr(first, line.find_last_not_of(' ') - first + 1);
 }
 
 Result<Secret> AskNewSecret(const std::string& terminal, const std::string& question) {

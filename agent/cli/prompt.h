@@ -1,4 +1,4 @@
-// Secrets typed at a terminal, without echo.
+// What is typed at a terminal: secrets without echo, other answers with it.
 #pragma once
 
 #include <string>
@@ -13,6 +13,11 @@ namespace twinseal::cli {
 // failed_precondition when there is no terminal; invalid_argument for nothing and for more than 255
 // bytes (PKCS#11 tokens take fewer).
 Result<Secret> AskSecret(const std::string& terminal, const std::string& question);
+
+// A line that may be seen, without spaces at its ends. failed_precondition when there is no
+// terminal: `otherwise` says how to do without.
+Result<std::string> AskLine(const std::string& terminal, const std::string& question,
+                            const std::string& otherwise);
 
 // Twice, until both agree; at most three rounds.
 Result<Secret> AskNewSecret(const std::string& terminal, const std::string& question);

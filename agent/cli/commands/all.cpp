@@ -12,6 +12,8 @@ void AddAllCommands(CLI::App& root, Commands& commands) {
   AddAudit(root, commands);
   AddClient(root, commands);
   AddAppliance(root, commands);
+  AddPair(root, commands);
+  AddMaintenance(root, commands);
   AddCompletion(root, commands);
   AddVersion(root, commands);
 }

@@ -17,6 +17,8 @@ void AddVerify(CLI::App& root, Commands& commands);
 void AddAudit(CLI::App& root, Commands& commands);
 void AddClient(CLI::App& root, Commands& commands);
 void AddAppliance(CLI::App& root, Commands& commands);
+void AddPair(CLI::App& root, Commands& commands);
+void AddMaintenance(CLI::App& root, Commands& commands);
 void AddCompletion(CLI::App& root, Commands& commands);
 void AddVersion(CLI::App& root, Commands& commands);
 

@@ -74,6 +74,22 @@ CLI::Option* AddDuration(CLI::App& app, const std::string& name, std::chrono::se
   return AddParsed(app, name, duration, ParseDuration, description)->type_name("TIME");
 }
 
+CLI::Option* AddSite(CLI::App& app, std::string& site, const std::string& description) {
+  return AddParsed(app, "SITE", site, ParseSite, description)->type_name("");
+}
+
+Result<std::string> ParseSite(const std::string& text) {
+  TWINSEAL_ASSIGN_OR_RETURN(const SiteName name, SiteName::Parse(text));
+  return name.text();
+}
+
+CLI::Option* AddAgentConfig(CLI::App& app, std::string& path) {
+  return app
+      .add_option("--agent-config", path,
+                  "twinseal-agent's configuration (default /etc/twinseal/agent.conf)")
+      ->type_name(kFileType);
+}
+
 Result<std::string> ParseText(const std::string& text) {
   if (text != ReplaceInvalidUtf8(text)) return Error(Code::kInvalidArgument, "is not UTF-8");
   return text;

@@ -67,6 +67,14 @@ CLI::Option* AddScheme(CLI::App& app, v1::Scheme& scheme, const std::string& des
 CLI::Option* AddDuration(CLI::App& app, const std::string& name, std::chrono::seconds& duration,
                          const std::string& description);
 
+// A site's name: a positional argument.
+CLI::Option* AddSite(CLI::App& app, std::string& site, const std::string& description);
+Result<std::string> ParseSite(const std::string& text);
+
+inline constexpr const char* kAgentConfig = "/etc/twinseal/agent.conf";
+// twinseal-agent's configuration, on whose host the command runs.
+CLI::Option* AddAgentConfig(CLI::App& app, std::string& path);
+
 // Any text that a request can carry: UTF-8.
 Result<std::string> ParseText(const std::string& text);
 
