@@ -61,7 +61,7 @@ Identity TestCa::Server(Days days) const {
 
 Identity TestCa::Member() const {
   const SoftwareKey key = *SoftwareKey::Generate();
-  CertificateBlueprint blueprint = Blueprint("member", key, Days(7));
+  CertificateBlueprint blueprint = Blueprint("twinseal-member", key, Days(7));
   blueprint.tls_server = true;
   blueprint.tls_client = true;
   blueprint.ip_addresses = {"127.0.0.1"};
