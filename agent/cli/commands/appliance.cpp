@@ -32,6 +32,7 @@ struct InitOptions {
   std::string operator_name = "operator";
   std::string folder = ".";
   std::string program;
+  bool join = false;
   int pin = -1;
   int so_pin = -1;
   OutputForm form = OutputForm::kTable;
@@ -113,24 +114,63 @@ void Print(std::ostream& out, const InitOptions& options, const IdentityFiles& f
       Printable(files.certificate_path()), Printable(files.ca_path()));
 }
 
-Status Initialize(Context& context, const InitOptions& options) {
+void PrintJoiner(std::ostream& out, const InitOptions& options,
+                 const v1::InitializeResponse& answer) {
+  if (options.form == OutputForm::kJson) {
+    JsonWriter json(out);
+    json.BeginObject().Key("identityFingerprint").String(answer.identity_fingerprint());
+    json.EndObject().Finish();
+    return;
+  }
+  out << fmt::format(
+      "The appliance is set up to join a pair: token, site key, identity key.\n"
+      "Identity fingerprint (SHA-256; note it, it proves this appliance when it is paired):\n"
+      "  {0}\n"
+      "Next:\n"
+      "  1. start the appliance: twinseald --config {1}\n"
+      "  2. on the agent's host: twinseal pair create --joiner https://HOST:PORT\n"
+      "  3. here, and at the other appliance: twinseal pair confirm --config {1}\n",
+      Printable(answer.identity_fingerprint()), Printable(options.config_file));
+}
+
+// The program and what it is told, but for the PINs. What can be refused is refused before anybody
+// types one.
+Result<SetupProgram> PrepareSetup(const InitOptions& options) {
   SetupProgram setup;
   setup.program = options.program;
   if (setup.program.empty()) {
     TWINSEAL_ASSIGN_OR_RETURN(setup.program, ProgramBeside());
   }
-  const std::string& terminal = context.surroundings().terminal;
   setup.config_file = options.config_file;
   setup.token_label = options.token_label;
-  // What can be refused is refused before anybody types a PIN.
   { TWINSEAL_ASSIGN_OR_RETURN(const UniqueFd readable, OpenForReading(options.config_file)); }
-  TWINSEAL_ASSIGN_OR_RETURN(IdentityFiles files,
-                            IdentityFiles::Create(options.folder, "operator", true));
+  return setup;
+}
+
+Status AskPins(const std::string& terminal, const InitOptions& options, SetupProgram& setup) {
   TWINSEAL_ASSIGN_OR_RETURN(setup.so_pin, PinFrom(options.so_pin, "--so-pin-fd", terminal,
                                                   "Security officer's PIN for the token"));
   TWINSEAL_ASSIGN_OR_RETURN(
       setup.pin, PinFrom(options.pin, "--pin-fd", terminal, "PIN that the appliance signs with"));
+  return Ok();
+}
 
+Status InitializeJoiner(Context& context, const InitOptions& options) {
+  TWINSEAL_ASSIGN_OR_RETURN(SetupProgram setup, PrepareSetup(options));
+  TWINSEAL_RETURN_IF_ERROR(AskPins(context.surroundings().terminal, options, setup));
+  v1::InitializeRequest request;
+  request.set_join(true);
+  TWINSEAL_ASSIGN_OR_RETURN(const v1::InitializeResponse answer,
+                            RunSetup(std::move(setup), request));
+  PrintJoiner(context.out(), options, answer);
+  return Ok();
+}
+
+Status Initialize(Context& context, const InitOptions& options) {
+  TWINSEAL_ASSIGN_OR_RETURN(SetupProgram setup, PrepareSetup(options));
+  TWINSEAL_ASSIGN_OR_RETURN(IdentityFiles files,
+                            IdentityFiles::Create(options.folder, "operator", true));
+  TWINSEAL_RETURN_IF_ERROR(AskPins(context.surroundings().terminal, options, setup));
   v1::InitializeRequest request;
   request.set_operator_name(options.operator_name);
   TWINSEAL_ASSIGN_OR_RETURN(*request.mutable_operator_csr_pem(),
@@ -157,6 +197,9 @@ void AddAppliance(CLI::App& root, Commands& commands) {
   app->add_option("--token-label", options->token_label,
                   "The token's label (default as the configuration says)")
       ->type_name("LABEL");
+  CLI::Option* const join =
+      app->add_flag("--join", options->join,
+                    "Set it up to join another appliance's domain: no domain, no operator");
   AddParsed(
       *app, "--operator", options->operator_name,
       [](const std::string& text) -> Result<std::string> {
@@ -164,10 +207,12 @@ void AddAppliance(CLI::App& root, Commands& commands) {
         return name.text();
       },
       "The first operator's name (default operator)")
-      ->type_name("NAME");
+      ->type_name("NAME")
+      ->excludes(join);
   app->add_option("--out-dir", options->folder,
                   "Where operator.key, operator.pem and ca.pem go (default .)")
-      ->type_name(kFolderType);
+      ->type_name(kFolderType)
+      ->excludes(join);
   app->add_option("--pin-fd", options->pin,
                   "Read the PIN from this descriptor (default: ask twice)")
       ->type_name("N")
@@ -183,10 +228,13 @@ void AddAppliance(CLI::App& root, Commands& commands) {
   app->footer(
       "Examples:\n"
       "  twinseal appliance init --config /etc/twinseal/twinseald.conf --out-dir ~/twinseal\n"
-      "  twinseal appliance init --pin-fd 3 --so-pin-fd 4 3< pin 4< so-pin");
+      "  twinseal appliance init --pin-fd 3 --so-pin-fd 4 3< pin 4< so-pin\n"
+      "  twinseal appliance init --join");
   app->callback([options, &commands] {
-    commands.Select({"setting up the appliance",
-                     [options](Context& context) { return Initialize(context, *options); }});
+    commands.Select({"setting up the appliance", [options](Context& context) {
+                       return options->join ? InitializeJoiner(context, *options)
+                                            : Initialize(context, *options);
+                     }});
   });
 }
 

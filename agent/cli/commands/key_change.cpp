@@ -57,6 +57,7 @@ constexpr Change kCancel = {"cancel-destruction", "Keep a key that is pending de
                             CancelledSentence};
 
 void Report(Context& context, const v1::Key& key, OutputForm form, const std::string& sentence) {
+  WarnOfUninformed(context.surroundings().err, key);
   if (form == OutputForm::kJson) {
     PrintKey(context.out(), key, form);
   } else {
@@ -203,7 +204,8 @@ void AddPolicySet(CLI::App& group, Commands& commands) {
            options->policy.ApplyTo(*request.mutable_policy());
            TWINSEAL_ASSIGN_OR_RETURN(const v1::Key key,
                                      Call<v1::Key>(*remote, "KeyService/SetKeyPolicy", request));
-           PrintPolicy(context.out(), key.policy(), options->form);
+           WarnOfUninformed(context.surroundings().err, key);
+           PrintChangedPolicy(context.out(), key, options->form);
            return Ok();
          }});
   });

@@ -4,6 +4,7 @@
 
 #include "agent/cli/json.h"
 #include "agent/cli/table.h"
+#include "agent/cli/text.h"
 #include "agent/cli/words.h"
 #include "common/base/bytes.h"
 #include "common/crypto/digest.h"
@@ -106,6 +107,23 @@ void PrintPolicy(std::ostream& out, const v1::KeyPolicy& policy, OutputForm form
   Fields fields;
   AddPolicy(fields, policy);
   fields.Print(out);
+}
+
+void PrintChangedPolicy(std::ostream& out, const v1::Key& key, OutputForm form) {
+  if (form != OutputForm::kJson) return PrintPolicy(out, key.policy(), form);
+  JsonWriter json(out);
+  json.BeginObject().FieldsOf(key.policy()).Key("uninformedSites").BeginArray();
+  for (const v1::UninformedSite& site : key.uninformed_sites()) json.Message(site);
+  json.EndArray().EndObject().Finish();
+}
+
+void WarnOfUninformed(std::ostream& err, const v1::Key& key) {
+  for (const v1::UninformedSite& site : key.uninformed_sites()) {
+    err << fmt::format(
+        "twinseal: warning: site {} could not be told and may sign with key {} under the old rule "
+        "until {}; `twinseal status` shows whether it can be reached\n",
+        Printable(site.site()), Printable(key.name()), FormatUnixMs(site.may_sign_until_unix_ms()));
+  }
 }
 
 }  // namespace twinseal::cli

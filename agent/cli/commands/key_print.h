@@ -16,4 +16,10 @@ void PrintKeys(std::ostream& out, const std::vector<v1::Key>& keys, OutputForm f
 // What silence means is spelled out in the table; JSON has the policy as it is stored.
 void PrintPolicy(std::ostream& out, const v1::KeyPolicy& policy, OutputForm form);
 
+// The policy that a change left, in JSON with the sites that could not be told besides.
+void PrintChangedPolicy(std::ostream& out, const v1::Key& key, OutputForm form);
+// Of a change: a warning for each site that could not be told and may go on under the old rule;
+// nothing when there is none.
+void WarnOfUninformed(std::ostream& err, const v1::Key& key);
+
 }  // namespace twinseal::cli
