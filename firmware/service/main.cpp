@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <memory>
 
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/prctl.h>
@@ -10,7 +12,8 @@
 #include <sys/stat.h>
 
 #include "common/base/standard_streams.h"
-#include "firmware/service/appliance/appliance.h"
+#include "firmware/service/appliance/running.h"
+#include "firmware/service/core_link/pin_source.h"
 #include "firmware/service/initialize/setup.h"
 #include "firmware/service/runtime/options.h"
 
@@ -37,7 +40,7 @@ void StartLog(const std::string& level) {
 sigset_t BlockSignals() {
   sigset_t signals;
   sigemptyset(&signals);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, kRestartSignal}) sigaddset(&signals, signal);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   (void)std::signal(SIGPIPE, SIG_IGN);
   // A file-size limit is met as a full disk is: by the error of the write.
@@ -45,22 +48,56 @@ sigset_t BlockSignals() {
   return signals;
 }
 
-int Serve(const Options& options, const sigset_t& signals) {
-  Result<std::unique_ptr<Appliance>> appliance = Appliance::Start(options);
-  if (!appliance.ok()) {
-    spdlog::error("{}", appliance.error().Describe());
-    return EXIT_FAILURE;
+// The PIN's source outlives a start that takes its descriptor over. systemd's credential is read
+// anew each time, since it may be another by then.
+class Pin {
+ public:
+  static Result<Pin> Take(const Options& options) {
+    if (options.pin_fd < 0 && !CredentialsDirectory().empty()) return Pin(UniqueFd());
+    TWINSEAL_ASSIGN_OR_RETURN(
+        UniqueFd kept,
+        AcquirePin({.fd = options.pin_fd,
+                    .credentials_directory = {},
+                    .prompt = fmt::format("PIN of the HSM token {}: ", options.hsm_token)}));
+    return Pin(std::move(kept));
   }
+
+  Options For(Options options) const {
+    options.pin_fd = kept_.valid() ? fcntl(kept_.get(), F_DUPFD_CLOEXEC, 0) : -1;
+    return options;
+  }
+
+ private:
+  explicit Pin(UniqueFd kept) : kept_(std::move(kept)) {}
+  UniqueFd kept_;
+};
+
+// The signal that ends this life.
+int WaitForEnd(const sigset_t& signals, Running& running) {
   for (;;) {
     int signal = 0;
     if (sigwait(&signals, &signal) != 0) continue;
-    if (signal == SIGHUP) {
-      (*appliance)->Reload();
-      continue;
+    if (signal != SIGHUP) return signal;
+    running.Reload();
+  }
+}
+
+int Serve(const Options& options, const sigset_t& signals) {
+  Result<Pin> pin = Pin::Take(options);
+  if (!pin.ok()) {
+    spdlog::error("{}", pin.error().Describe());
+    return EXIT_FAILURE;
+  }
+  for (;;) {
+    Result<std::unique_ptr<Running>> running = StartRunning(pin->For(options));
+    if (!running.ok()) {
+      spdlog::error("{}", running.error().Describe());
+      return EXIT_FAILURE;
     }
-    spdlog::info("stopping");
-    (*appliance)->Stop();
-    return EXIT_SUCCESS;
+    const int signal = WaitForEnd(signals, **running);
+    spdlog::info(signal == kRestartSignal ? "starting again" : "stopping");
+    (*running)->Stop();
+    if (signal != kRestartSignal) return EXIT_SUCCESS;
   }
 }
 

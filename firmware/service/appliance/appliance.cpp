@@ -17,10 +17,14 @@
 #include "firmware/service/appliance/foundation.h"
 #include "firmware/service/appliance/launchers.h"
 #include "firmware/service/appliance/own_record.h"
+#include "firmware/service/appliance/paired_life.h"
+#include "firmware/service/appliance/ready_file.h"
+#include "firmware/service/appliance/running.h"
 #include "firmware/service/core_link/pin_source.h"
 #include "firmware/service/handlers/routes.h"
 #include "firmware/service/health/metrics.h"
 #include "firmware/service/operator_ca/tls_identity.h"
+#include "firmware/service/pair/places.h"
 #include "firmware/service/runtime/data_folder.h"
 
 namespace twinseal::service {
@@ -61,9 +65,8 @@ std::vector<std::string> ServerNames(const Options& options) {
 }
 
 PinSource PinSourceOf(const Options& options, bool ask) {
-  const char* const credentials = std::getenv("CREDENTIALS_DIRECTORY");
   return {.fd = options.pin_fd,
-          .credentials_directory = credentials == nullptr ? "" : credentials,
+          .credentials_directory = CredentialsDirectory(),
           .prompt = ask ? fmt::format("PIN of the HSM token {}: ", options.hsm_token) : ""};
 }
 
@@ -92,12 +95,23 @@ struct Appliance::Parts {
             },
             site),
         tls(foundation.ca, site.text(), ServerNames(options), SystemTime),
+        paired(files.late == nullptr
+                   ? nullptr
+                   : std::make_unique<PairedLife>(options, files, foundation, core, *audit,
+                                                  [this] { BeginServing(); })),
         state(site.text(), core, *files.ledger, *audit, foundation.directory, metrics,
-              SystemMilliseconds()),
+              SystemMilliseconds(),
+              [this] { return paired == nullptr ? std::string() : paired->NotReady(); }),
+        holder(HolderOf(*this)),
         keys(gate, foundation.directory, foundation.store, SystemMilliseconds),
         signing(gate, signer),
         audits(gate, *audit, foundation.audit_key),
         appliance(gate, state, foundation.ca, *files.ledger, SystemMilliseconds),
+        pairing(gate, holder, *files.pair),
+        view(site.text(), *files.pair, *files.ledger,
+             paired == nullptr ? nullptr : &paired->membership(),
+             [this] { return paired == nullptr ? std::string() : paired->NotReady(); }),
+        sites(gate, *files.pair, view, foundation.ca, foundation.ledger_ca),
         timer(foundation.directory, foundation.store, *audit, SystemMilliseconds) {}
 
   void OnCoreReady() {
@@ -107,8 +121,24 @@ struct Appliance::Parts {
       spdlog::warn("too busy to tell the signing core about interrupted changes");
   }
 
+  // When the ledger is there: at once for an appliance that is alone, else from the membership's
+  // thread.
+  void BeginServing() {
+    audit->StartCheckpoints(MakeCheckpointSigner(foundation.audit_key));
+    Settle();
+    spdlog::info("site {} has {} keys", site.text(), foundation.directory.size());
+  }
+
   void Settle() {
     const Deadline deadline = steady_clock::now() + kCoreReadyWork;
+    if (paired != nullptr) paired->InstallOwnKeys();
+    if (files.late == nullptr || files.late->open()) SettleChanges(deadline);
+    if (const Status renewed = tls.RenewIfDue(deadline); !renewed.ok()) {
+      spdlog::error("making the TLS certificate: {}", renewed.error().message());
+    }
+  }
+
+  void SettleChanges(Deadline deadline) {
     const auto record = [this](const v1::Key& key) {
       v1::AuditRecord settled = OwnRecord("appliance/SettleKey", site, key);
       settled.set_detail(fmt::format("a change that was interrupted is in force: revision {}, {}",
@@ -119,9 +149,19 @@ struct Appliance::Parts {
     if (!waiting.ok()) {
       spdlog::error("looking for interrupted changes: {}", waiting.error().message());
     }
-    if (const Status renewed = tls.RenewIfDue(deadline); !renewed.ok()) {
-      spdlog::error("making the TLS certificate: {}", renewed.error().message());
-    }
+  }
+
+  static HolderParts HolderOf(Parts& parts) {
+    return {.file = *parts.files.pair,
+            .core = parts.core,
+            .ledger = *parts.files.ledger,
+            .directory = parts.foundation.directory,
+            .store = parts.foundation.store,
+            .operator_ca = parts.foundation.ca,
+            .ledger_ca = parts.foundation.ledger_ca,
+            .audit = *parts.audit,
+            .place = PlaceOf(parts.options),
+            .restart = AskForRestart};
   }
 
   const Options options;
@@ -139,11 +179,16 @@ struct Appliance::Parts {
   Gate gate;
   Signer signer;
   TlsIdentity tls;
+  std::unique_ptr<PairedLife> paired;  // Null for an appliance that is alone.
   ApplianceState state;
+  Holder holder;
   KeyHandlers keys;
   SigningHandlers signing;
   AuditHandlers audits;
   ApplianceHandlers appliance;
+  PairingHandlers pairing;
+  PairView view;
+  SiteHandlers sites;
   DestructionTimer timer;
   std::unique_ptr<connect::Server> server;
 };
@@ -161,16 +206,20 @@ Result<std::unique_ptr<Appliance>> Appliance::Start(const Options& options) {
   std::unique_ptr<Appliance> appliance(new Appliance(std::make_unique<Parts>(
       options, std::move(files), std::move(pin), std::move(log), std::move(site))));
   Parts& parts = *appliance->parts_;
-  TWINSEAL_RETURN_IF_ERROR(parts.foundation.ca.Load(*parts.files.ledger));
-  TWINSEAL_RETURN_IF_ERROR(parts.foundation.feed.Start());
-  parts.core.Start();
-  if (parts.core.WaitUntilReady(steady_clock::now() + kCoreStart)) {
-    parts.Settle();
+  if (parts.paired != nullptr) {
+    TWINSEAL_RETURN_IF_ERROR(parts.paired->Prepare());
   } else {
+    TWINSEAL_RETURN_IF_ERROR(parts.foundation.ca.Load(*parts.files.ledger));
+    TWINSEAL_RETURN_IF_ERROR(parts.foundation.feed.Start());
+  }
+  parts.core.Start();
+  if (!parts.core.WaitUntilReady(steady_clock::now() + kCoreStart)) {
     spdlog::error("not ready: {}", parts.core.State().reason);
+  } else if (parts.paired != nullptr) {
+    parts.Settle();
   }
   TWINSEAL_RETURN_IF_ERROR(parts.tls.UseProvisional());
-  parts.audit->StartCheckpoints(MakeCheckpointSigner(parts.foundation.audit_key));
+  if (parts.paired == nullptr) parts.BeginServing();
 
   connect::ServerOptions server;
   server.address = options.address;
@@ -178,19 +227,17 @@ Result<std::unique_ptr<Appliance>> Appliance::Start(const Options& options) {
   server.threads = ReactorThreads(options);
   server.limits.request_timeout = kLongestRequest;
   server.tls = [&parts] { return parts.tls.Current(); };
-  const Handlers handlers = {parts.keys, parts.signing, parts.audits, parts.appliance};
+  const Handlers handlers = {parts.keys,      parts.signing, parts.audits,
+                             parts.appliance, parts.pairing, parts.sites};
   TWINSEAL_ASSIGN_OR_RETURN(
       parts.server,
       connect::Server::Start(std::move(server), MakeRouter(handlers, parts.state, parts.watchers)));
   parts.tls.Start();
   parts.timer.Start();
+  if (parts.paired != nullptr) parts.paired->Start();
   spdlog::info("site {} serves on {}:{} with {} keys", options.site, options.address,
                parts.server->port(), parts.foundation.directory.size());
-  if (!options.ready_file.empty()) {
-    TWINSEAL_RETURN_IF_ERROR(WriteFileAtomically(
-        options.ready_file,
-        fmt::format("{{\"port\": {}, \"pid\": {}}}\n", parts.server->port(), getpid())));
-  }
+  TWINSEAL_RETURN_IF_ERROR(WriteReadyFile(options, parts.server->port()));
   return appliance;
 }
 
@@ -224,9 +271,9 @@ void Appliance::Stop() {
   // With a last checkpoint, for which the core is needed.
   parts.audit->Stop();
   parts.foundation.feed.Stop();
+  if (parts.paired != nullptr) parts.paired->Stop();
   parts.core.Stop();
-  std::error_code ignored;
-  if (!parts.options.ready_file.empty()) std::filesystem::remove(parts.options.ready_file, ignored);
+  RemoveReadyFile(parts.options);
   parts_.reset();
 }
 

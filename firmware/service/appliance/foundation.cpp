@@ -24,8 +24,14 @@ Result<Files> Files::Open(const std::filesystem::path& data_dir) {
   TWINSEAL_RETURN_IF_ERROR(UseOwnFolder(data_dir / "audit"));
   // What SQLite writes beside its files, while it writes one anew, stays in the folder.
   setenv("SQLITE_TMPDIR", (data_dir / "ledger").c_str(), 0);
-  TWINSEAL_ASSIGN_OR_RETURN(files.ledger,
-                            ledger::SqliteLedger::Open(data_dir / "ledger" / "ledger.db"));
+  TWINSEAL_ASSIGN_OR_RETURN(files.pair, PairFile::Open(data_dir));
+  if (files.pair->paired()) {
+    auto late = std::make_unique<LateLedger>();
+    files.late = late.get();
+    files.ledger = std::move(late);
+    return files;
+  }
+  TWINSEAL_ASSIGN_OR_RETURN(files.ledger, ledger::SqliteLedger::Open(files.own_ledger()));
   return files;
 }
 
@@ -41,6 +47,7 @@ Foundation::Foundation(Files& files, Core& core, const SiteName& site)
     : store(*files.ledger, core, directory, site, SystemMilliseconds),
       feed(*files.ledger, directory),
       audit_key(directory, store, core, AuditKeyName(site)),
-      ca(OwnKey(directory, store, core, std::string(kOperatorCaKey)), SystemTime) {}
+      ca(OwnKey(directory, store, core, std::string(kOperatorCaKey)), SystemTime),
+      ledger_ca(OwnKey(directory, store, core, std::string(kLedgerCaKey)), SystemTime) {}
 
 }  // namespace twinseal::service

@@ -14,6 +14,9 @@
 #include "firmware/service/keys/key_store.h"
 #include "firmware/service/keys/own_key.h"
 #include "firmware/service/operator_ca/operator_ca.h"
+#include "firmware/service/pair/late_ledger.h"
+#include "firmware/service/pair/ledger_ca.h"
+#include "firmware/service/pair/pair_file.h"
 #include "firmware/service/runtime/options.h"
 
 namespace twinseal::service {
@@ -22,10 +25,14 @@ namespace twinseal::service {
 struct Files {
   std::filesystem::path folder;
   UniqueFd lock;
+  std::unique_ptr<PairFile> pair;
   std::unique_ptr<ledger::Ledger> ledger;
+  // The same ledger when it is a pair's, else null. It is not open yet.
+  LateLedger* late = nullptr;
 
   static Result<Files> Open(const std::filesystem::path& data_dir);
 
+  std::filesystem::path own_ledger() const { return folder / "ledger" / "ledger.db"; }
   std::filesystem::path audit() const { return folder / "audit" / "audit.db"; }
   std::filesystem::path ca() const { return folder / "operator-ca.pem"; }
 };
@@ -39,6 +46,7 @@ struct Foundation {
   KeyFeed feed;  // Not started.
   OwnKey audit_key;
   OperatorCa ca;
+  LedgerCa ledger_ca;
 };
 
 std::string AuditKeyName(const SiteName& site);

@@ -97,6 +97,11 @@ Result<UniqueFd> FromTerminal(const std::string& prompt) {
 
 }  // namespace
 
+std::string CredentialsDirectory() {
+  const char* const folder = std::getenv("CREDENTIALS_DIRECTORY");
+  return folder == nullptr ? "" : folder;
+}
+
 Result<UniqueFd> AcquirePin(const PinSource& source) {
   if (source.fd >= 0) {
     UniqueFd given(source.fd);

@@ -18,6 +18,9 @@ inline constexpr std::string_view kPinCredential = "hsm-pin";
 // Longer input is refused: PKCS#11 tokens take a few hundred bytes at most.
 inline constexpr std::size_t kMaxPinBytes = 1024;
 
+// $CREDENTIALS_DIRECTORY, or nothing.
+std::string CredentialsDirectory();
+
 struct PinSource {
   int fd = -1;                        // --pin-fd; taken over and closed.
   std::string credentials_directory;  // $CREDENTIALS_DIRECTORY; may be empty.

@@ -162,6 +162,39 @@ connect::Router MakeRouter(const Handlers& handlers, ApplianceState& state, Work
       router, Procedure::kIssueClientCertificate, [&appliance](auto call, auto respond) {
         appliance.IssueClientCertificate(std::move(call), std::move(respond));
       });
+
+  PairingHandlers& pairing = handlers.pairing;
+  const auto pairing_call = [&](auto method) {
+    return [&pairing, method](auto call, auto respond) {
+      (pairing.*method)(std::move(call), std::move(respond));
+    };
+  };
+  Add<v1::BeginPairingRequest, v1::BeginPairingResponse>(
+      router, Procedure::kBeginPairing, pairing_call(&PairingHandlers::BeginPairing));
+  Add<v1::AgreePairingRequest, v1::AgreePairingResponse>(
+      router, Procedure::kAgreePairing, pairing_call(&PairingHandlers::AgreePairing));
+  Add<v1::ReleaseDomainRequest, v1::ReleaseDomainResponse>(
+      router, Procedure::kReleaseDomain, pairing_call(&PairingHandlers::ReleaseDomain));
+  Add<v1::ConcludePairingRequest, v1::ConcludePairingResponse>(
+      router, Procedure::kConcludePairing, pairing_call(&PairingHandlers::ConcludePairing));
+  Add<v1::AbortPairingRequest, v1::AbortPairingResponse>(
+      router, Procedure::kAbortPairing, pairing_call(&PairingHandlers::AbortPairing));
+  router.Add<v1::AcceptDomainRequest, v1::AcceptDomainResponse>(
+      "/twinseal.v1.PairingService/AcceptDomain", connect::Access::Anyone(),
+      [&pairing](const connect::CallContext&, const Result<v1::AcceptDomainRequest>& request,
+                 const connect::Reply<v1::AcceptDomainResponse>& reply) {
+        if (!request.ok()) return reply(request.error());
+        reply(pairing.AcceptDomain(*request));
+      });
+
+  SiteHandlers& sites = handlers.sites;
+  Add<v1::IssuePlaceCertificatesRequest, v1::IssuePlaceCertificatesResponse>(
+      router, Procedure::kIssuePlaceCertificates, [&sites](auto call, auto respond) {
+        sites.IssuePlaceCertificates(std::move(call), std::move(respond));
+      });
+  Add<v1::GetPairRequest, v1::GetPairResponse>(
+      router, Procedure::kGetPair,
+      [&sites](auto call, auto respond) { sites.GetPair(std::move(call), std::move(respond)); });
   AddHealth(router, state, watchers);
   return router;
 }

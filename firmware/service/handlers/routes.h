@@ -7,7 +7,9 @@
 #include "firmware/service/handlers/appliance_handlers.h"
 #include "firmware/service/handlers/audit_handlers.h"
 #include "firmware/service/handlers/key_handlers.h"
+#include "firmware/service/handlers/pairing_handlers.h"
 #include "firmware/service/handlers/signing_handlers.h"
+#include "firmware/service/handlers/site_handlers.h"
 
 namespace twinseal::service {
 
@@ -16,6 +18,8 @@ struct Handlers {
   SigningHandlers& signing;
   AuditHandlers& audit;
   ApplianceHandlers& appliance;
+  PairingHandlers& pairing;
+  SiteHandlers& sites;
 };
 
 // A batch of 1,024 Ed25519 messages may be larger than other bodies; the core's frame has 4 MiB.

@@ -8,14 +8,16 @@ namespace twinseal::service {
 
 ApplianceState::ApplianceState(std::string site, CoreSupervisor& core, ledger::Ledger& ledger,
                                audit::AuditLog& audit, KeyDirectory& directory,
-                               RequestMetrics& requests, std::int64_t started_unix_ms)
+                               RequestMetrics& requests, std::int64_t started_unix_ms,
+                               std::function<std::string()> not_ready)
     : site_(std::move(site)),
       core_(core),
       ledger_(ledger),
       audit_(audit),
       directory_(directory),
       requests_(requests),
-      started_unix_ms_(started_unix_ms) {}
+      started_unix_ms_(started_unix_ms),
+      not_ready_(std::move(not_ready)) {}
 
 ApplianceFigures ApplianceState::Gather() {
   ApplianceFigures figures;
@@ -27,9 +29,7 @@ ApplianceFigures ApplianceState::Gather() {
   figures.core = core_.State();
   figures.core_in_flight = core_.in_flight();
   figures.audit = audit_.Counters();
-  if (const Result<ledger::Revision> revision = ledger_.CurrentRevision(); revision.ok()) {
-    figures.ledger_revision = ledger::Number(*revision);
-  }
+  figures.ledger_revision = ledger::Number(ledger_.SeenRevision());
   figures.keys_by_state = directory_.CountByState();
   figures.started_unix_ms = started_unix_ms_;
   return figures;
@@ -41,7 +41,7 @@ std::string ApplianceState::NotReadyBecause(const ApplianceFigures& figures) con
   if (figures.core_status->hsm_state() != "ready") {
     return fmt::format("the HSM is not ready: {}", figures.core_status->hsm_state());
   }
-  return {};
+  return not_ready_();
 }
 
 Status ApplianceState::Ready() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "common/base/result.h"
@@ -20,9 +21,10 @@ inline constexpr std::chrono::milliseconds kStatusWait{2'000};
 // Thread-safe. Every call asks core and ledger and blocks: not for a reactor's thread.
 class ApplianceState {
  public:
+  // `not_ready` knows further reasons; quick.
   ApplianceState(std::string site, CoreSupervisor& core, ledger::Ledger& ledger,
                  audit::AuditLog& audit, KeyDirectory& directory, RequestMetrics& requests,
-                 std::int64_t started_unix_ms);
+                 std::int64_t started_unix_ms, std::function<std::string()> not_ready);
 
   // Nothing is wrong, or what is: "the signing core is not running: ...".
   Status Ready();
@@ -41,6 +43,7 @@ class ApplianceState {
   KeyDirectory& directory_;
   RequestMetrics& requests_;
   const std::int64_t started_unix_ms_;
+  const std::function<std::string()> not_ready_;
 };
 
 }  // namespace twinseal::service

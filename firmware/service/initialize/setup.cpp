@@ -19,8 +19,11 @@
 #include "firmware/service/appliance/foundation.h"
 #include "firmware/service/appliance/launchers.h"
 #include "firmware/service/appliance/own_record.h"
+#include "firmware/service/appliance/setup_core.h"
 #include "firmware/service/core_link/core_supervisor.h"
 #include "firmware/service/core_link/pin_source.h"
+#include "firmware/service/pair/pair_file.h"
+#include "firmware/service/pair/transcript.h"
 #include "firmware/service/runtime/data_folder.h"
 
 namespace twinseal::service {
@@ -28,9 +31,9 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// Initializing a token and making four keys on it; a network HSM may ask a person to confirm.
-constexpr std::chrono::minutes kTokenTime{5};
 constexpr std::chrono::minutes kKeyTime{1};
+// For a killed process to be gone, also on a busy machine.
+constexpr std::chrono::seconds kLockWait{5};
 constexpr std::string_view kOperation = "appliance/Initialize";
 
 std::string IdentityPath(const SiteName& site) {
@@ -42,38 +45,10 @@ Result<UniqueFd> Pin(int fd, bool ask) {
       {.fd = fd, .credentials_directory = {}, .prompt = ask ? "PIN for the HSM token: " : ""});
 }
 
-// A supervisor starts a core that dies again, which a set-up must not: its first end is lasting.
-SupervisorOptions OneTry() {
-  SupervisorOptions options;
-  options.lasting_reason = [described = SupervisionOf().lasting_reason](const ProcessEnd& end) {
-    std::optional<std::string> reason = described(end);
-    return reason ? *reason
-                  : fmt::format("the signing core ended with {}; its log says why", end.Describe());
-  };
-  return options;
-}
-
 Status StartCore(CoreSupervisor& core) {
   core.Start();
   if (core.WaitUntilReady(steady_clock::now() + kTokenTime)) return Ok();
   return Error(Code::kFailedPrecondition, core.State().reason);
-}
-
-Result<v1::CoreResponse> AskForInitialization(CoreLauncher& launcher, const SiteName& site) {
-  TWINSEAL_ASSIGN_OR_RETURN(const std::unique_ptr<CoreProcess> process, launcher.Launch());
-  Result<v1::CoreResponse> answer = Error(Code::kInternal, "not asked");
-  {
-    CoreLink link(process->TakeSocket(), {});
-    v1::CoreRequest request;
-    request.mutable_initialize()->set_site(site.text());
-    answer = CallAndWait(link, std::move(request), steady_clock::now() + kTokenTime);
-  }
-  const ProcessEnd end = process->Wait();
-  // A core that could not even begin says why by its exit status.
-  if (!answer.ok() && answer.error().code() == Code::kUnavailable) {
-    return Error(Code::kFailedPrecondition, *OneTry().lasting_reason(end));
-  }
-  return answer;
 }
 
 // The public key of the identity key. An interrupted set-up that came this far is not repeated on
@@ -87,7 +62,10 @@ Result<Bytes> PrepareToken(const Options& options, ledger::Ledger& ledger, const
     TWINSEAL_ASSIGN_OR_RETURN(so_pin, Pin(options.so_pin_fd, false));
   }
   const std::unique_ptr<CoreLauncher> launcher = InitializingCore(options, pin, so_pin.get());
-  TWINSEAL_ASSIGN_OR_RETURN(const v1::CoreResponse answer, AskForInitialization(*launcher, site));
+  v1::CoreRequest request;
+  request.mutable_initialize()->set_site(site.text());
+  TWINSEAL_ASSIGN_OR_RETURN(const v1::CoreResponse answer,
+                            AskSetUpCore(*launcher, std::move(request)));
   Bytes identity = ToBytes(answer.initialize().identity_public_key_der());
   ledger::Transaction transaction;
   transaction.writes.push_back(ledger::Put{IdentityPath(site), identity});
@@ -182,10 +160,41 @@ void WriteAnswer(int fd, const v1::InitializeResponse& response) {
   }
 }
 
+// A token with this appliance's own keys; the domain's come by pairing.
+Result<v1::InitializeResponse> SetUpToJoin(const Options& options, const SiteName& site) {
+  TWINSEAL_RETURN_IF_ERROR(UseOwnFolder(options.data_dir));
+  TWINSEAL_ASSIGN_OR_RETURN(const UniqueFd lock, LockFolder(options.data_dir, kLockWait));
+  TWINSEAL_ASSIGN_OR_RETURN(const std::unique_ptr<PairFile> file, PairFile::Open(options.data_dir));
+  if (file->state().phase() != v1::PairState::ALONE ||
+      std::filesystem::exists(options.data_dir / "ledger")) {
+    return Error(Code::kFailedPrecondition,
+                 fmt::format("the appliance in {} is set up already", options.data_dir.string()));
+  }
+  TWINSEAL_ASSIGN_OR_RETURN(const UniqueFd pin, Pin(options.pin_fd, true));
+  UniqueFd so_pin;
+  if (options.so_pin_fd >= 0) {
+    TWINSEAL_ASSIGN_OR_RETURN(so_pin, Pin(options.so_pin_fd, false));
+  }
+  const std::unique_ptr<CoreLauncher> launcher = InitializingCore(options, pin.get(), so_pin.get());
+  v1::CoreRequest request;
+  request.mutable_initialize()->set_site(site.text());
+  request.mutable_initialize()->set_join(true);
+  TWINSEAL_ASSIGN_OR_RETURN(const v1::CoreResponse answer,
+                            AskSetUpCore(*launcher, std::move(request)));
+  TWINSEAL_RETURN_IF_ERROR(file->Change([&](v1::PairState& state) {
+    state.set_site(site.text());
+    state.set_phase(v1::PairState::JOINING);
+  }));
+  v1::InitializeResponse response;
+  response.set_identity_fingerprint(FingerprintOf(answer.initialize().identity_public_key_der()));
+  return response;
+}
+
 }  // namespace
 
 Result<v1::InitializeResponse> SetUp(const Options& options, const v1::InitializeRequest& request) {
   TWINSEAL_ASSIGN_OR_RETURN(const SiteName site, SiteName::Parse(options.site));
+  if (request.join()) return SetUpToJoin(options, site);
   TWINSEAL_ASSIGN_OR_RETURN(const policy::Principal first_operator,
                             policy::Principal::Make(v1::OPERATOR, request.operator_name()));
   TWINSEAL_ASSIGN_OR_RETURN(const crypto::CertificateRequest csr,

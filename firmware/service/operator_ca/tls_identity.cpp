@@ -2,8 +2,9 @@
 
 #include <utility>
 
-#include <openssl/evp.h>
 #include <spdlog/spdlog.h>
+
+#include "firmware/service/operator_ca/provisional_tls.h"
 
 namespace twinseal::service {
 namespace {
@@ -12,25 +13,6 @@ using std::chrono::steady_clock;
 
 constexpr std::chrono::minutes kCheckEvery{1};
 constexpr std::chrono::seconds kRenewalTime{20};
-
-// Signs with a software key, as a core does with an HSM's.
-crypto::DigestSigner SignWith(const crypto::SoftwareKey& key) {
-  return [&key](v1::Scheme, BytesView digest) -> Result<Bytes> {
-    const std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)> context(
-        EVP_PKEY_CTX_new(key.native(), nullptr), EVP_PKEY_CTX_free);
-    std::size_t size = 0;
-    if (!context || EVP_PKEY_sign_init(context.get()) != 1 ||
-        EVP_PKEY_sign(context.get(), nullptr, &size, digest.data(), digest.size()) != 1) {
-      return Error(Code::kInternal, "signing with the TLS key failed");
-    }
-    Bytes signature(size);
-    if (EVP_PKEY_sign(context.get(), signature.data(), &size, digest.data(), digest.size()) != 1) {
-      return Error(Code::kInternal, "signing with the TLS key failed");
-    }
-    signature.resize(size);
-    return signature;
-  };
-}
 
 }  // namespace
 
@@ -58,25 +40,9 @@ void TlsIdentity::Use(std::shared_ptr<const crypto::ServerTls> tls) {
 Status TlsIdentity::UseProvisional() {
   const MutexLock lock(renewing_);
   if (Current() != nullptr) return Ok();
-  TWINSEAL_ASSIGN_OR_RETURN(const crypto::SoftwareKey key, crypto::SoftwareKey::Generate());
-  const crypto::CertificateBlueprint wanted = {
-      .subject = {{"CN", "Twinseal, signing core not ready"}},
-      .subject_key = key.public_key(),
-      .issuer = std::nullopt,
-      .scheme = v1::ECDSA_SHA256,
-      .not_before = clock_() - kBackdating,
-      .not_after = clock_() + kServerLife,
-      .serial = {},
-      .path_length = std::nullopt,
-      .usage = {.digital_signature = true},
-      .tls_server = true,
-      .uris = {},
-      .dns_names = {},
-      .ip_addresses = {}};
-  TWINSEAL_ASSIGN_OR_RETURN(const crypto::Certificate certificate,
-                            crypto::IssueCertificate(wanted, SignWith(key)));
-  TWINSEAL_ASSIGN_OR_RETURN(std::shared_ptr<const crypto::ServerTls> tls,
-                            Context(certificate, key));
+  TWINSEAL_ASSIGN_OR_RETURN(
+      std::shared_ptr<const crypto::ServerTls> tls,
+      MakeProvisionalTls("Twinseal, signing core not ready", ca_.certificate(), clock_()));
   Use(std::move(tls));
   return Ok();
 }

@@ -26,6 +26,31 @@ std::string ParseListen(const std::string& text, Options& options) {
   return {};
 }
 
+void AddPairOptions(CLI::App& app, Options& options) {
+  app.add_option("--peer-listen,--peer_listen", options.peer_listen,
+                 "ADDRESS:PORT where the ledger's member of a pair listens for the other places");
+  app.add_option("--peer-address,--peer_address", options.peer_address,
+                 "HOST:PORT by which the other places reach that; default: peer_listen");
+  app.add_option("--api-address,--api_address", options.api_address,
+                 "https://HOST:PORT by which the other places and clients call this appliance");
+  app.add_option("--proxy", options.proxy,
+                 "http://HOST:PORT of a proxy through which the other places are reached");
+  app.add_option("--ledger-names,--ledger_names", options.ledger_names,
+                 "DNS names and addresses from which the other places see this one come, when "
+                 "that is not the host of peer_address");
+  app.add_option("--etcd-program,--etcd_program", options.etcd_program, "etcd, 3.4 to 3.6")
+      ->capture_default_str();
+  app.add_option("--heartbeat-ms,--heartbeat_ms", options.heartbeat_ms,
+                 "Between heartbeats of the ledger's leader: about one round trip between places")
+      ->capture_default_str()
+      ->check(CLI::Range(10U, 1'000U));
+  app.add_option("--election-ms,--election_ms", options.election_ms,
+                 "Without a heartbeat for so long, another leader is elected; at least five "
+                 "heartbeats")
+      ->capture_default_str()
+      ->check(CLI::Range(50U, 50'000U));
+}
+
 std::filesystem::path ProgramBeside(std::string_view name) {
   std::error_code failed;
   const std::filesystem::path own = std::filesystem::read_symlink("/proc/self/exe", failed);
@@ -84,6 +109,7 @@ std::optional<Options> ParseOptions(int argc, char** argv, int& exit_status) {
   app.add_option("--log-level,--log_level", options.log_level, "trace, debug, info, warning, error")
       ->capture_default_str()
       ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error"}));
+  AddPairOptions(app, options);
   app.add_option("--pin-fd", options.pin_fd,
                  "A descriptor (file or pipe) with the HSM's user PIN; without it the systemd "
                  "credential hsm-pin, "
@@ -114,6 +140,7 @@ std::optional<Options> ParseOptions(int argc, char** argv, int& exit_status) {
     exit_status = 2;
     return std::nullopt;
   }
+  if (options.peer_address.empty()) options.peer_address = options.peer_listen;
   if (options.core_program.empty()) options.core_program = ProgramBeside("twinseal-core");
   return options;
 }

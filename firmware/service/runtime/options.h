@@ -31,6 +31,16 @@ struct Options {
   std::filesystem::path core_program;
   std::string log_level = "info";
 
+  // Of an appliance that is, or is to be, one of a pair.
+  std::string peer_listen;   // "0.0.0.0:2380"; empty: it cannot be paired.
+  std::string peer_address;  // What the other places dial.
+  std::string api_address;   // "https://HOST:PORT", by which places and clients call it.
+  std::string proxy;         // "http://HOST:PORT": the way to the other places; empty: straight.
+  std::vector<std::string> ledger_names;
+  std::string etcd_program = "etcd";
+  unsigned heartbeat_ms = 100;
+  unsigned election_ms = 1'000;
+
   int pin_fd = -1;
   bool initialize = false;
   int setup_fd = -1;

@@ -1,0 +1,172 @@
+#include "firmware/service/appliance/paired_life.h"
+
+#include <chrono>
+#include <utility>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "common/ledger/sqlite_ledger.h"
+#include "firmware/service/appliance/checkpoint_signer.h"
+#include "firmware/service/appliance/own_record.h"
+#include "firmware/service/pair/holder.h"
+#include "firmware/service/pair/ledger_copy.h"
+#include "firmware/service/runtime/data_folder.h"
+
+namespace twinseal::service {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kOwnKeyTime{20};
+constexpr std::string_view kConfigPath = "/pair/config";
+
+MembershipOptions MembershipOf(const Options& options, const Files& files) {
+  return {.site = options.site,
+          .folder = files.folder / "etcd",
+          .etcd_program = options.etcd_program,
+          .peer_listen = options.peer_listen,
+          .names = options.ledger_names,
+          .proxy = options.proxy,
+          .heartbeat = std::chrono::milliseconds(options.heartbeat_ms),
+          .election = std::chrono::milliseconds(options.election_ms)};
+}
+
+}  // namespace
+
+PairedLife::PairedLife(const Options& options, Files& files, Foundation& foundation,
+                       CoreSupervisor& core, audit::AuditLog& audit, std::function<void()> serving)
+    : options_(options),
+      files_(files),
+      foundation_(foundation),
+      core_(core),
+      audit_(audit),
+      serving_(std::move(serving)),
+      membership_(MembershipOf(options, files), *files.pair, core, foundation.ledger_ca,
+                  *files.late, [this] {
+                    Status opened = Opened();
+                    const MutexLock lock(mutex_);
+                    not_ready_ = opened.ok() ? "" : opened.error().message();
+                    return opened;
+                  }) {}
+
+std::string PairedLife::NotReady() const {
+  const MutexLock lock(mutex_);
+  return not_ready_;
+}
+
+Status PairedLife::Prepare() {
+  const v1::PairState state = files_.pair->state();
+  TWINSEAL_ASSIGN_OR_RETURN(crypto::Certificate operator_ca,
+                            crypto::Certificate::FromPem(state.operator_ca_pem()));
+  TWINSEAL_ASSIGN_OR_RETURN(crypto::Certificate ledger_ca,
+                            crypto::Certificate::FromPem(state.ledger_ca_pem()));
+  foundation_.ca.Use(std::move(operator_ca));
+  foundation_.ledger_ca.Use(std::move(ledger_ca));
+  TWINSEAL_RETURN_IF_ERROR(WriteFileAtomically(files_.ca(), state.operator_ca_pem()));
+  for (const v1::OwnKeyCopy& copy : state.own_keys()) {
+    v1::Key key;
+    if (!key.ParseFromString(copy.key())) {
+      return Error(Code::kDataLoss, "the pair's file is damaged; put a copy of it back");
+    }
+    TWINSEAL_RETURN_IF_ERROR(foundation_.directory.Apply(key, ledger::Revision{}));
+  }
+  return Ok();
+}
+
+void PairedLife::InstallOwnKeys() {
+  const v1::PairState state = files_.pair->state();
+  for (const v1::OwnKeyCopy& copy : state.own_keys()) {
+    // The vault has it, but for the first time.
+    const Status installed =
+        Install(core_, AsBytes(copy.replica_blob()), steady_clock::now() + kOwnKeyTime);
+    if (!installed.ok()) {
+      spdlog::warn("telling the signing core about the domain's own keys: {}",
+                   installed.error().message());
+    }
+  }
+}
+
+Status PairedLife::Opened() {
+  switch (files_.pair->state().phase()) {
+    case v1::PairState::MOVING:
+      TWINSEAL_RETURN_IF_ERROR(MoveLedger());
+      break;
+    case v1::PairState::ACCEPTED:
+      TWINSEAL_RETURN_IF_ERROR(AwaitMove());
+      break;
+    default:
+      break;
+  }
+  if (!following_) {
+    TWINSEAL_RETURN_IF_ERROR(foundation_.feed.Start());
+    following_ = true;
+  }
+  TWINSEAL_RETURN_IF_ERROR(MakeAuditKey());
+  if (files_.pair->state().phase() == v1::PairState::ACCEPTED) {
+    TWINSEAL_RETURN_IF_ERROR(RecordJoining());
+    TWINSEAL_RETURN_IF_ERROR(
+        files_.pair->Change([](v1::PairState& next) { next.set_phase(v1::PairState::PAIRED); }));
+  }
+  serving_();
+  return Ok();
+}
+
+Status PairedLife::MoveLedger() {
+  const v1::PairState state = files_.pair->state();
+  TWINSEAL_ASSIGN_OR_RETURN(const std::optional<ledger::Entry> moved,
+                            files_.ledger->Get(kConfigPath));
+  if (!moved) {
+    spdlog::info("moving the ledger into the pair's");
+    TWINSEAL_ASSIGN_OR_RETURN(const std::unique_ptr<ledger::Ledger> own,
+                              ledger::SqliteLedger::Open(files_.own_ledger()));
+    TWINSEAL_RETURN_IF_ERROR(CopyLedger(*own, *files_.ledger));
+    // With this, the pair's ledger is the one that counts.
+    ledger::Transaction transaction;
+    transaction.guards.push_back(ledger::Absent{std::string(kConfigPath)});
+    transaction.writes.push_back(
+        ledger::Put{std::string(kConfigPath), ToBytes(state.config().SerializeAsString())});
+    TWINSEAL_ASSIGN_OR_RETURN([[maybe_unused]] const ledger::Outcome outcome,
+                              files_.ledger->Commit(transaction));
+  }
+  TWINSEAL_RETURN_IF_ERROR(
+      files_.pair->Change([](v1::PairState& next) { next.set_phase(v1::PairState::PAIRED); }));
+  // What it holds would outlive keys that are destroyed from now on.
+  std::error_code ignored;
+  for (const char* const part : {"", "-wal", "-shm"}) {
+    std::filesystem::remove(files_.own_ledger().string() + part, ignored);
+  }
+  spdlog::info("the ledger is the pair's now");
+  return Ok();
+}
+
+Status PairedLife::AwaitMove() {
+  TWINSEAL_ASSIGN_OR_RETURN(const std::optional<ledger::Entry> config,
+                            files_.ledger->Get(kConfigPath));
+  if (config) return Ok();
+  return Error(Code::kUnavailable, "the other site has not moved its ledger into the pair's yet");
+}
+
+Status PairedLife::MakeAuditKey() {
+  const std::string text = AuditKeyName(foundation_.store.site());
+  if (foundation_.directory.Find(text) != nullptr) return Ok();
+  TWINSEAL_ASSIGN_OR_RETURN(const KeyName name, KeyName::Parse(text));
+  v1::CreateKeyRequest request;
+  request.set_name(text);
+  request.set_algorithm(v1::EC_P256);
+  const std::string operation = "pair/MakeAuditKey";
+  TWINSEAL_ASSIGN_OR_RETURN(RequestId id,
+                            RequestId::Parse("pairing-audit-" + foundation_.store.site().text()));
+  const Mutation mutation = {operation, std::move(id), HashRequest(operation, request), "appliance",
+                             steady_clock::now() + kOwnKeyTime};
+  const Result<v1::Key> made = foundation_.store.CreateOwn(mutation, name, v1::EC_P256);
+  return made.ok() ? Ok() : Status(made.error());
+}
+
+Status PairedLife::RecordJoining() {
+  v1::AuditRecord record = OwnRecord("pair/Join", foundation_.store.site());
+  record.set_detail(DescribePairing(files_.pair->state()));
+  return audit_.AppendAndWait(std::move(record));
+}
+
+}  // namespace twinseal::service

@@ -1,0 +1,56 @@
+// What a paired appliance does besides: it takes part in the ledger, brings its own ledger into the
+// pair's or waits until the other site has, and says when it may serve.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "common/base/mutex.h"
+#include "firmware/audit/audit_log.h"
+#include "firmware/service/appliance/foundation.h"
+#include "firmware/service/core_link/core_supervisor.h"
+#include "firmware/service/pair/membership.h"
+#include "firmware/service/runtime/options.h"
+
+namespace twinseal::service {
+
+// Thread-safe. What it refers to outlives it; `files.late` is set.
+class PairedLife {
+ public:
+  // `serving` is called once, from a thread of its own, when the site's view is the ledger's.
+  PairedLife(const Options& options, Files& files, Foundation& foundation, CoreSupervisor& core,
+             audit::AuditLog& audit, std::function<void()> serving);
+
+  // What can be done before the ledger is there: the domain's CAs and the records of their keys.
+  Status Prepare();
+  // Tells the core about those keys; again each time that one has started.
+  void InstallOwnKeys();
+  void Start() { membership_.Start(); }
+  void Stop() { membership_.Stop(); }
+
+  // Why the site does not serve yet; empty when it does.
+  std::string NotReady() const TWINSEAL_EXCLUDES(mutex_);
+  Membership& membership() { return membership_; }
+
+ private:
+  Status Opened();
+  Status MoveLedger();
+  Status AwaitMove();
+  Status MakeAuditKey();
+  Status RecordJoining();
+
+  const Options& options_;
+  Files& files_;
+  Foundation& foundation_;
+  CoreSupervisor& core_;
+  audit::AuditLog& audit_;
+  const std::function<void()> serving_;
+  bool following_ = false;  // The membership's thread's own.
+
+  mutable Mutex mutex_;
+  std::string not_ready_ TWINSEAL_GUARDED_BY(mutex_) = "the pair's ledger is not reached yet";
+  Membership membership_;
+};
+
+}  // namespace twinseal::service

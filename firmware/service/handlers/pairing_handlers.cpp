@@ -1,0 +1,65 @@
+#include "firmware/service/handlers/pairing_handlers.h"
+
+#include <utility>
+
+#include "firmware/service/pair/joiner.h"
+
+namespace twinseal::service {
+
+using policy::Procedure;
+
+void PairingHandlers::BeginPairing(Call<v1::BeginPairingRequest> call,
+                                   Respond<v1::BeginPairingResponse> respond) {
+  gate_.EnterBlocking<Procedure::kBeginPairing, v1::BeginPairingRequest, v1::BeginPairingResponse>(
+      std::move(call), std::move(respond),
+      [this](const auto&, const v1::BeginPairingRequest& request, auto& operation) {
+        return holder_.Begin(request, operation.deadline());
+      });
+}
+
+void PairingHandlers::AgreePairing(Call<v1::AgreePairingRequest> call,
+                                   Respond<v1::AgreePairingResponse> respond) {
+  gate_.EnterBlocking<Procedure::kAgreePairing, v1::AgreePairingRequest, v1::AgreePairingResponse>(
+      std::move(call), std::move(respond),
+      [this](const auto&, const v1::AgreePairingRequest& request, auto& operation) {
+        return holder_.Agree(request, operation.deadline());
+      });
+}
+
+void PairingHandlers::ReleaseDomain(Call<v1::ReleaseDomainRequest> call,
+                                    Respond<v1::ReleaseDomainResponse> respond) {
+  gate_.EnterBlocking<Procedure::kReleaseDomain, v1::ReleaseDomainRequest,
+                      v1::ReleaseDomainResponse>(
+      std::move(call), std::move(respond),
+      [this](const auto&, const v1::ReleaseDomainRequest& request, auto& operation) {
+        return holder_.Release(request, operation.deadline());
+      });
+}
+
+void PairingHandlers::ConcludePairing(Call<v1::ConcludePairingRequest> call,
+                                      Respond<v1::ConcludePairingResponse> respond) {
+  gate_.EnterBlocking<Procedure::kConcludePairing, v1::ConcludePairingRequest,
+                      v1::ConcludePairingResponse>(
+      std::move(call), std::move(respond),
+      [this](const auto&, const v1::ConcludePairingRequest& request, auto& operation) {
+        return holder_.Conclude(request, operation.deadline());
+      });
+}
+
+void PairingHandlers::AbortPairing(Call<v1::AbortPairingRequest> call,
+                                   Respond<v1::AbortPairingResponse> respond) {
+  gate_.EnterBlocking<Procedure::kAbortPairing, v1::AbortPairingRequest, v1::AbortPairingResponse>(
+      std::move(call), std::move(respond),
+      [this](const auto&, const v1::AbortPairingRequest& request,
+             auto&) -> Result<v1::AbortPairingResponse> {
+        TWINSEAL_RETURN_IF_ERROR(holder_.Abort(request));
+        return v1::AbortPairingResponse();
+      });
+}
+
+Result<v1::AcceptDomainResponse> PairingHandlers::AcceptDomain(
+    const v1::AcceptDomainRequest& request) const {
+  return RepeatAccept(file_.state(), request);
+}
+
+}  // namespace twinseal::service

@@ -1,0 +1,34 @@
+// PairingService, at a site that has a domain.
+#pragma once
+
+#include "firmware/service/handlers/gate.h"
+#include "firmware/service/pair/holder.h"
+#include "firmware/service/pair/pair_file.h"
+#include "twinseal/v1/pair.pb.h"
+
+namespace twinseal::service {
+
+// Thread-safe; no call blocks.
+class PairingHandlers {
+ public:
+  PairingHandlers(Gate& gate, Holder& holder, PairFile& file)
+      : gate_(gate), holder_(holder), file_(file) {}
+
+  void BeginPairing(Call<v1::BeginPairingRequest> call, Respond<v1::BeginPairingResponse> respond);
+  void AgreePairing(Call<v1::AgreePairingRequest> call, Respond<v1::AgreePairingResponse> respond);
+  void ReleaseDomain(Call<v1::ReleaseDomainRequest> call,
+                     Respond<v1::ReleaseDomainResponse> respond);
+  void ConcludePairing(Call<v1::ConcludePairingRequest> call,
+                       Respond<v1::ConcludePairingResponse> respond);
+  void AbortPairing(Call<v1::AbortPairingRequest> call, Respond<v1::AbortPairingResponse> respond);
+  // From anybody: a site that has accepted repeats what it answered, for a caller that did not hear
+  // it.
+  Result<v1::AcceptDomainResponse> AcceptDomain(const v1::AcceptDomainRequest& request) const;
+
+ private:
+  Gate& gate_;
+  Holder& holder_;
+  PairFile& file_;
+};
+
+}  // namespace twinseal::service

@@ -1,0 +1,74 @@
+#include "firmware/service/handlers/site_handlers.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "common/crypto/x509.h"
+#include "firmware/service/pair/places.h"
+
+namespace twinseal::service {
+
+using policy::Procedure;
+
+namespace {
+
+Result<crypto::PublicKey> KeyOf(const std::string& csr_pem, std::string_view field) {
+  const Result<crypto::CertificateRequest> csr = crypto::CertificateRequest::FromPem(csr_pem);
+  if (!csr.ok()) return csr.error().Within(field);
+  return csr->public_key();
+}
+
+}  // namespace
+
+void SiteHandlers::IssuePlaceCertificates(Call<v1::IssuePlaceCertificatesRequest> call,
+                                          Respond<v1::IssuePlaceCertificatesResponse> respond) {
+  gate_.EnterBlocking<Procedure::kIssuePlaceCertificates, v1::IssuePlaceCertificatesRequest,
+                      v1::IssuePlaceCertificatesResponse>(
+      std::move(call), std::move(respond),
+      [this](const auto& caller, const v1::IssuePlaceCertificatesRequest& request,
+             auto& operation) { return Issue(caller.principal(), request, operation.deadline()); });
+}
+
+Result<v1::IssuePlaceCertificatesResponse> SiteHandlers::Issue(
+    const policy::Principal& caller, const v1::IssuePlaceCertificatesRequest& request,
+    Deadline deadline) {
+  const v1::PairState state = file_.state();
+  const v1::Place* const place = FindPlace(state.config(), caller.name());
+  if (place == nullptr || !ledger_ca_.established()) {
+    return Error(
+        Code::kFailedPrecondition,
+        fmt::format("'{}' is no place of a pair that this site belongs to", caller.name()));
+  }
+  // What the pair's record says, and nothing that the caller says: a witness shall not speak for a
+  // site.
+  const std::vector<std::string> addresses = AddressesOf(*place);
+  v1::IssuePlaceCertificatesResponse response;
+  TWINSEAL_ASSIGN_OR_RETURN(const crypto::PublicKey member,
+                            KeyOf(request.member_csr_pem(), "member_csr_pem"));
+  TWINSEAL_ASSIGN_OR_RETURN(const crypto::Certificate member_certificate,
+                            ledger_ca_.IssueMember(addresses, member, kMemberLife, deadline));
+  response.set_member_certificate_pem(member_certificate.Pem());
+  if (!request.server_csr_pem().empty()) {
+    TWINSEAL_ASSIGN_OR_RETURN(const crypto::PublicKey server,
+                              KeyOf(request.server_csr_pem(), "server_csr_pem"));
+    TWINSEAL_ASSIGN_OR_RETURN(const crypto::Certificate server_certificate,
+                              operator_ca_.IssueServer(caller.name(), addresses, server, deadline));
+    response.set_server_certificate_pem(server_certificate.Pem());
+  }
+  response.set_ledger_ca_pem(ledger_ca_.certificate().Pem());
+  response.set_operator_ca_pem(operator_ca_.certificate().Pem());
+  *response.mutable_config() = state.config();
+  return response;
+}
+
+void SiteHandlers::GetPair(Call<v1::GetPairRequest> call, Respond<v1::GetPairResponse> respond) {
+  gate_.EnterBlocking<Procedure::kGetPair, v1::GetPairRequest, v1::GetPairResponse>(
+      std::move(call), std::move(respond),
+      [this](const auto&, const v1::GetPairRequest&, auto&) -> Result<v1::GetPairResponse> {
+        return view_.Describe();
+      });
+}
+
+}  // namespace twinseal::service

@@ -1,0 +1,36 @@
+// SiteService: what the places of a pair ask each other, and what operators ask about the pair.
+#pragma once
+
+#include "firmware/service/handlers/gate.h"
+#include "firmware/service/operator_ca/operator_ca.h"
+#include "firmware/service/pair/ledger_ca.h"
+#include "firmware/service/pair/pair_file.h"
+#include "firmware/service/pair/pair_view.h"
+#include "twinseal/v1/site.pb.h"
+
+namespace twinseal::service {
+
+// Thread-safe; no call blocks.
+class SiteHandlers {
+ public:
+  SiteHandlers(Gate& gate, PairFile& file, PairView& view, OperatorCa& operator_ca,
+               LedgerCa& ledger_ca)
+      : gate_(gate), file_(file), view_(view), operator_ca_(operator_ca), ledger_ca_(ledger_ca) {}
+
+  void IssuePlaceCertificates(Call<v1::IssuePlaceCertificatesRequest> call,
+                              Respond<v1::IssuePlaceCertificatesResponse> respond);
+  void GetPair(Call<v1::GetPairRequest> call, Respond<v1::GetPairResponse> respond);
+
+ private:
+  Result<v1::IssuePlaceCertificatesResponse> Issue(const policy::Principal& caller,
+                                                   const v1::IssuePlaceCertificatesRequest& request,
+                                                   Deadline deadline);
+
+  Gate& gate_;
+  PairFile& file_;
+  PairView& view_;
+  OperatorCa& operator_ca_;
+  LedgerCa& ledger_ca_;
+};
+
+}  // namespace twinseal::service

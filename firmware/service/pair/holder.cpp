@@ -1,0 +1,315 @@
+#include "firmware/service/pair/holder.h"
+
+#include <chrono>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "common/base/bytes.h"
+#include "common/crypto/digest.h"
+#include "firmware/service/keys/layout.h"
+
+namespace twinseal::service {
+namespace {
+
+constexpr std::string_view kOperation = "pair/MakeLedgerCa";
+
+Error Due(const v1::PairState& state) {
+  switch (state.phase()) {
+    case v1::PairState::ALONE:
+      return Error(Code::kFailedPrecondition,
+                   "no pairing is under way; begin with `twinseal pair create`");
+    case v1::PairState::OFFERED:
+      return Error(Code::kFailedPrecondition, "the other site's answer is due");
+    case v1::PairState::AGREED:
+      return Error(Code::kFailedPrecondition,
+                   "both operators have to confirm the code: `twinseal pair confirm`");
+    case v1::PairState::RELEASED:
+      return Error(Code::kFailedPrecondition, "the other site has to accept the domain's keys");
+    default:
+      return Error(Code::kFailedPrecondition, "this site belongs to a pair already");
+  }
+}
+
+v1::AuditRecord RecordOf(std::string_view operation, const v1::Place& place, std::string detail) {
+  v1::AuditRecord record;
+  record.set_operation(std::string(operation));
+  record.set_caller_role("appliance");
+  record.set_caller_name(place.name());
+  record.set_outcome("ok");
+  record.set_detail(std::move(detail));
+  return record;
+}
+
+}  // namespace
+
+v1::PairConfig ConfigOf(const v1::PairingTranscript& transcript) {
+  v1::PairConfig config;
+  config.set_domain_id(transcript.domain_id());
+  config.set_cluster_token(transcript.cluster_token());
+  config.set_epoch(1);
+  *config.add_places() = transcript.holder();
+  *config.add_places() = transcript.joiner();
+  *config.add_places() = transcript.witness();
+  return config;
+}
+
+std::string DescribePairing(const v1::PairState& state) {
+  v1::PairingTranscript transcript;
+  if (!transcript.ParseFromString(state.answer().body())) return "the transcript cannot be read";
+  return fmt::format(
+      "site {} ({}) and site {} ({}) are one domain, {}; witness {}; code {}; transcript {}; "
+      "signed by {} {}; signed by {} {}",
+      transcript.holder().name(), FingerprintOf(transcript.holder().identity_public_key_der()),
+      transcript.joiner().name(), FingerprintOf(transcript.joiner().identity_public_key_der()),
+      transcript.domain_id(), transcript.witness().name(), PairingCode(state.answer().body()),
+      Base64Encode(AsBytes(state.answer().body())), transcript.holder().name(),
+      Base64Encode(AsBytes(state.agreement().signature())), transcript.joiner().name(),
+      Base64Encode(AsBytes(state.answer().signature())));
+}
+
+AskCore Holder::Asking(Deadline deadline) {
+  return [this, deadline](v1::CoreRequest request) {
+    return CallAndWait(parts_.core, std::move(request), deadline);
+  };
+}
+
+Status Holder::MakeLedgerCa(Deadline deadline) {
+  if (parts_.ledger_ca.established()) return Ok();
+  v1::CreateKeyRequest request;
+  request.set_name(std::string(kLedgerCaKey));
+  request.set_algorithm(v1::EC_P256);
+  // The same id each time, so that a repeated ceremony finds the key again.
+  TWINSEAL_ASSIGN_OR_RETURN(RequestId id, RequestId::Parse("pairing-ledger-ca"));
+  const Mutation mutation = {std::string(kOperation), std::move(id),
+                             HashRequest(kOperation, request), "appliance", deadline};
+  TWINSEAL_ASSIGN_OR_RETURN(const KeyName name, KeyName::Parse(kLedgerCaKey));
+  const Result<v1::Key> made = parts_.store.CreateOwn(mutation, name, v1::EC_P256);
+  if (!made.ok()) return made.error().Within("making the key of the ledger's CA");
+  return parts_.ledger_ca.Establish(parts_.ledger, deadline);
+}
+
+Result<v1::BeginPairingResponse> Holder::Begin(const v1::BeginPairingRequest& request,
+                                               Deadline deadline) {
+  const MutexLock lock(mutex_);
+  if (parts_.place.peer().empty() || parts_.place.api().empty()) {
+    return Error(Code::kFailedPrecondition,
+                 fmt::format("site {} cannot be paired: set peer_listen, peer_address and "
+                             "api_address in its configuration and start it again",
+                             parts_.place.name()));
+  }
+  TWINSEAL_ASSIGN_OR_RETURN(const SiteName joiner, SiteName::Parse(request.joiner_name()));
+  TWINSEAL_ASSIGN_OR_RETURN(const SiteName witness, SiteName::Parse(request.witness_name()));
+  if (joiner == witness || joiner.text() == parts_.place.name() ||
+      witness.text() == parts_.place.name()) {
+    return Error(Code::kInvalidArgument, "the three places of a pair have three names");
+  }
+  const v1::PairState state = parts_.file.state();
+  if (state.phase() != v1::PairState::ALONE && state.phase() != v1::PairState::OFFERED) {
+    return Due(state);
+  }
+  const AskCore core = Asking(deadline);
+  v1::PairingTranscript transcript;
+  transcript.set_pairing_id(RandomId());
+  transcript.set_domain_id(RandomId());
+  transcript.set_cluster_token(RandomId());
+  transcript.set_holder_nonce(RandomNonce());
+  transcript.set_time_unix_ms(SystemMilliseconds());
+  *transcript.mutable_holder() = parts_.place;
+  TWINSEAL_ASSIGN_OR_RETURN(*transcript.mutable_holder()->mutable_identity_public_key_der(),
+                            IdentityOf(core));
+  transcript.mutable_joiner()->set_name(joiner.text());
+  v1::Place& third = *transcript.mutable_witness();
+  third.set_name(witness.text());
+  third.set_peer(request.witness_peer());
+  third.set_api(request.witness_api());
+  third.set_witness(true);
+  TWINSEAL_RETURN_IF_ERROR(MakeLedgerCa(deadline));
+  v1::BeginPairingResponse response;
+  TWINSEAL_ASSIGN_OR_RETURN(*response.mutable_offer(),
+                            SignAsIdentity(core, kOffer, transcript.SerializeAsString()));
+  TWINSEAL_RETURN_IF_ERROR(parts_.file.Change([&](v1::PairState& next) {
+    next.Clear();
+    next.set_site(parts_.place.name());
+    next.set_phase(v1::PairState::OFFERED);
+    *next.mutable_offer() = response.offer();
+    next.set_replaces(request.replaces());
+  }));
+  return response;
+}
+
+Result<v1::AgreePairingResponse> Holder::Agree(const v1::AgreePairingRequest& request,
+                                               Deadline deadline) {
+  const MutexLock lock(mutex_);
+  const v1::PairState state = parts_.file.state();
+  const v1::SignedMessage& answer = request.answer();
+  if (state.phase() == v1::PairState::AGREED && state.answer().body() == answer.body()) {
+    v1::AgreePairingResponse again;
+    *again.mutable_agreement() = state.agreement();
+    again.set_code(PairingCode(answer.body()));
+    return again;
+  }
+  if (state.phase() != v1::PairState::OFFERED) return Due(state);
+  TWINSEAL_ASSIGN_OR_RETURN(const v1::PairingTranscript transcript, ReadTranscript(answer.body()));
+  TWINSEAL_RETURN_IF_ERROR(
+      CheckSigned(answer, kAnswer, transcript.joiner().identity_public_key_der()));
+  // All that the joiner may have added is its own.
+  v1::PairingTranscript offered = transcript;
+  const std::string joiner = offered.joiner().name();
+  offered.mutable_joiner()->Clear();
+  offered.mutable_joiner()->set_name(joiner);
+  offered.clear_joiner_nonce();
+  offered.clear_joiner_transport_public_key_der();
+  v1::PairingTranscript own;
+  if (!own.ParseFromString(state.offer().body()) ||
+      own.SerializeAsString() != offered.SerializeAsString()) {
+    return Error(Code::kInvalidArgument, "the answer is not to this site's newest offer");
+  }
+  const AskCore core = Asking(deadline);
+  v1::AgreePairingResponse response;
+  response.set_code(PairingCode(answer.body()));
+  TWINSEAL_ASSIGN_OR_RETURN(*response.mutable_agreement(),
+                            SignAsIdentity(core, kAgreement, answer.body()));
+  v1::PendingPairing pending;
+  pending.set_pairing_id(transcript.pairing_id());
+  pending.set_partner(joiner);
+  pending.set_partner_fingerprint(FingerprintOf(transcript.joiner().identity_public_key_der()));
+  pending.set_own_fingerprint(FingerprintOf(transcript.holder().identity_public_key_der()));
+  pending.set_code(response.code());
+  TWINSEAL_RETURN_IF_ERROR(parts_.file.AskConsole(pending));
+  TWINSEAL_RETURN_IF_ERROR(parts_.file.Change([&](v1::PairState& next) {
+    next.set_phase(v1::PairState::AGREED);
+    *next.mutable_answer() = answer;
+    *next.mutable_agreement() = response.agreement();
+  }));
+  return response;
+}
+
+Result<v1::PairingTranscript> Holder::Expect(v1::PairState::Phase phase,
+                                             const std::string& pairing_id) {
+  const v1::PairState state = parts_.file.state();
+  TWINSEAL_ASSIGN_OR_RETURN(
+      v1::PairingTranscript transcript,
+      ReadTranscript(state.phase() == v1::PairState::OFFERED ? state.offer().body()
+                                                             : state.answer().body()));
+  if (transcript.pairing_id() != pairing_id) {
+    return Error(Code::kFailedPrecondition,
+                 fmt::format("the pairing under way is {}, not the one that was named",
+                             transcript.pairing_id()));
+  }
+  if (state.phase() != phase) return Due(state);
+  return transcript;
+}
+
+Result<v1::OwnKeyCopy> Holder::CopyOwnKey(std::string_view name) {
+  const KeyDirectory::View view = parts_.directory.Find(name);
+  if (view == nullptr) {
+    return Error(Code::kInternal, fmt::format("the key {} is missing; report it", name));
+  }
+  TWINSEAL_ASSIGN_OR_RETURN(const v1::Key key, parts_.store.Read(view->id));
+  TWINSEAL_ASSIGN_OR_RETURN(const std::optional<ledger::Entry> blob,
+                            parts_.ledger.Get(BlobPath(view->id, key.current_version())));
+  if (!blob) return Error(Code::kDataLoss, fmt::format("the ledger has no blob of {}", name));
+  v1::OwnKeyCopy copy;
+  copy.set_key(key.SerializeAsString());
+  copy.set_replica_blob(ToString(blob->value));
+  return copy;
+}
+
+Result<v1::DomainRelease> Holder::WrapDomain(const v1::PairingTranscript& transcript,
+                                             const std::string& body, const AskCore& core) {
+  v1::CoreRequest request;
+  v1::WrapDomainRequest& wrap = *request.mutable_wrap_domain();
+  wrap.set_transport_public_key_der(transcript.joiner_transport_public_key_der());
+  wrap.set_transcript(body);
+  TWINSEAL_ASSIGN_OR_RETURN(const v1::CoreResponse wrapped, core(std::move(request)));
+  v1::DomainRelease release;
+  release.set_transcript(body);
+  release.set_wrapped_domain_kek(wrapped.wrap_domain().wrapped_domain_kek());
+  release.set_wrapped_binding_key(wrapped.wrap_domain().wrapped_binding_key());
+  release.set_holder_proof(wrapped.wrap_domain().holder_proof());
+  *release.mutable_config() = ConfigOf(transcript);
+  release.set_operator_ca_pem(parts_.operator_ca.certificate().Pem());
+  release.set_ledger_ca_pem(parts_.ledger_ca.certificate().Pem());
+  for (const std::string_view name : {kOperatorCaKey, kLedgerCaKey}) {
+    TWINSEAL_ASSIGN_OR_RETURN(*release.add_own_keys(), CopyOwnKey(name));
+  }
+  return release;
+}
+
+Result<v1::ReleaseDomainResponse> Holder::Release(const v1::ReleaseDomainRequest& request,
+                                                  Deadline deadline) {
+  const MutexLock lock(mutex_);
+  const v1::PairState state = parts_.file.state();
+  v1::ReleaseDomainResponse response;
+  *response.mutable_agreement() = state.agreement();
+  if (Expect(v1::PairState::RELEASED, request.pairing_id()).ok()) {
+    *response.mutable_release() = state.release();
+    return response;
+  }
+  TWINSEAL_ASSIGN_OR_RETURN(const v1::PairingTranscript transcript,
+                            Expect(v1::PairState::AGREED, request.pairing_id()));
+  const std::string& body = state.answer().body();
+  TWINSEAL_RETURN_IF_ERROR(parts_.file.CheckConfirmed(transcript.pairing_id(), PairingCode(body)));
+  const AskCore core = Asking(deadline);
+  TWINSEAL_ASSIGN_OR_RETURN(const v1::DomainRelease release, WrapDomain(transcript, body, core));
+  TWINSEAL_ASSIGN_OR_RETURN(*response.mutable_release(),
+                            SignAsIdentity(core, kRelease, release.SerializeAsString()));
+  TWINSEAL_RETURN_IF_ERROR(parts_.file.Change([&](v1::PairState& next) {
+    next.set_phase(v1::PairState::RELEASED);
+    *next.mutable_release() = response.release();
+    *next.mutable_config() = release.config();
+    next.set_operator_ca_pem(release.operator_ca_pem());
+    next.set_ledger_ca_pem(release.ledger_ca_pem());
+    *next.mutable_own_keys() = release.own_keys();
+  }));
+  return response;
+}
+
+Result<v1::ConcludePairingResponse> Holder::Conclude(const v1::ConcludePairingRequest& request,
+                                                     Deadline deadline) {
+  const MutexLock lock(mutex_);
+  const v1::PairState state = parts_.file.state();
+  v1::ConcludePairingResponse response;
+  *response.mutable_config() = state.config();
+  response.set_ledger_ca_pem(state.ledger_ca_pem());
+  if (Expect(v1::PairState::MOVING, request.pairing_id()).ok() ||
+      Expect(v1::PairState::PAIRED, request.pairing_id()).ok()) {
+    return response;
+  }
+  TWINSEAL_ASSIGN_OR_RETURN(const v1::PairingTranscript transcript,
+                            Expect(v1::PairState::RELEASED, request.pairing_id()));
+  v1::CoreRequest prove;
+  prove.mutable_prove_domain()->set_transcript(state.answer().body());
+  prove.mutable_prove_domain()->set_joiner_proof(request.joiner_proof());
+  const Result<v1::CoreResponse> proved = Asking(deadline)(std::move(prove));
+  if (!proved.ok()) return proved.error();
+  TWINSEAL_RETURN_IF_ERROR(
+      parts_.audit.AppendAndWait(RecordOf("pair/Conclude", parts_.place, DescribePairing(state))));
+  TWINSEAL_RETURN_IF_ERROR(
+      parts_.file.Change([](v1::PairState& next) { next.set_phase(v1::PairState::MOVING); }));
+  parts_.file.ForgetConsole();
+  parts_.restart();
+  return response;
+}
+
+Status Holder::Abort(const v1::AbortPairingRequest& request) {
+  const MutexLock lock(mutex_);
+  const v1::PairState state = parts_.file.state();
+  if (state.phase() == v1::PairState::ALONE) return Ok();
+  if (state.phase() != v1::PairState::OFFERED && state.phase() != v1::PairState::AGREED &&
+      state.phase() != v1::PairState::RELEASED) {
+    return Error(Code::kFailedPrecondition,
+                 "the pairing is concluded; `twinseal pair leave` undoes it");
+  }
+  TWINSEAL_ASSIGN_OR_RETURN([[maybe_unused]] const v1::PairingTranscript transcript,
+                            Expect(state.phase(), request.pairing_id()));
+  TWINSEAL_RETURN_IF_ERROR(parts_.file.Change([&](v1::PairState& next) {
+    next.Clear();
+    next.set_site(parts_.place.name());
+  }));
+  parts_.file.ForgetConsole();
+  return Ok();
+}
+
+}  // namespace twinseal::service

@@ -1,0 +1,252 @@
+#include "firmware/service/pair/membership.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "common/crypto/aead.h"
+#include "common/crypto/software_key.h"
+#include "firmware/service/pair/places.h"
+
+namespace twinseal::service {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr milliseconds kRetry{500};
+constexpr milliseconds kTendEvery{5'000};
+// For one request to the core, which may be behind others.
+constexpr std::chrono::seconds kCoreTime{20};
+constexpr std::string_view kSealPurpose = "ledger-seal";
+
+}  // namespace
+
+Membership::Membership(MembershipOptions options, PairFile& file, CoreSupervisor& core,
+                       LedgerCa& ledger_ca, LateLedger& ledger, std::function<Status()> opened)
+    : options_(std::move(options)),
+      file_(file),
+      core_(core),
+      ledger_ca_(ledger_ca),
+      ledger_(ledger),
+      opened_(std::move(opened)) {}
+
+Membership::~Membership() { Stop(); }
+
+void Membership::Start() {
+  thread_ = std::thread([this] { Run(); });
+}
+
+void Membership::Stop() {
+  std::shared_ptr<etcd::Member> member;
+  {
+    const MutexLock lock(mutex_);
+    stopping_ = true;
+    stops_.NotifyAll();
+    member = member_;
+  }
+  if (thread_.joinable()) thread_.join();
+  KeepSighting();
+  if (member != nullptr) member->Stop();
+}
+
+bool Membership::Pause(milliseconds time) {
+  const auto until = steady_clock::now() + time;
+  const MutexLock lock(mutex_);
+  while (!stopping_ && stops_.WaitUntil(mutex_, until)) {
+  }
+  return !stopping_;
+}
+
+void Membership::Run() {
+  while (true) {
+    const Status up = BringUp();
+    if (up.ok()) break;
+    ledger_.Waits(up.error().message());
+    if (!Pause(kRetry)) return;
+  }
+  while (Pause(kTendEvery)) Tend();
+}
+
+Status Membership::BringUp() {
+  const Deadline deadline = steady_clock::now() + kCoreTime;
+  if (!core_.WaitUntilReady(steady_clock::now() + kRetry)) {
+    return Error(Code::kUnavailable, "the signing core is not ready: " + core_.State().reason);
+  }
+  if (!member()) TWINSEAL_RETURN_IF_ERROR(StartMember(deadline));
+  if (!ledger_.open()) TWINSEAL_RETURN_IF_ERROR(OpenLedger(deadline));
+  return opened_();
+}
+
+std::vector<std::string> Membership::Addresses() const {
+  const v1::PairState state = file_.state();
+  std::vector<std::string> addresses;
+  if (const v1::Place* place = FindPlace(state.config(), options_.site)) {
+    addresses = AddressesOf(*place);
+  }
+  addresses.insert(addresses.end(), options_.names.begin(), options_.names.end());
+  return addresses;
+}
+
+Result<etcd::MemberTls> Membership::MakeTls(Deadline deadline) {
+  TWINSEAL_ASSIGN_OR_RETURN(const crypto::SoftwareKey key, crypto::SoftwareKey::Generate());
+  TWINSEAL_ASSIGN_OR_RETURN(
+      const crypto::Certificate certificate,
+      ledger_ca_.IssueMember(Addresses(), key.public_key(), kMemberLife, deadline));
+  TWINSEAL_ASSIGN_OR_RETURN(Secret pem, key.Pem());
+  renew_at_ = steady_clock::now() + kMemberLife / 2;
+  return etcd::MemberTls{certificate.Pem(), std::move(pem), ledger_ca_.certificate().Pem()};
+}
+
+Status Membership::StartMember(Deadline deadline) {
+  const v1::PairConfig config = file_.state().config();
+  const v1::Place* const own = FindPlace(config, options_.site);
+  if (own == nullptr) {
+    return Error(Code::kDataLoss,
+                 "the pair's record does not name this site; see "
+                 "`twinseal pair status`");
+  }
+  etcd::MemberOptions member;
+  member.program = options_.etcd_program;
+  member.name = options_.site;
+  member.data_dir = options_.folder;
+  member.peer_listen = options_.peer_listen;
+  member.peer_address = own->peer();
+  for (const v1::Place& place : config.places()) {
+    member.cluster.emplace_back(place.name(), place.peer());
+  }
+  member.cluster_token = config.cluster_token();
+  member.proxy = options_.proxy;
+  member.heartbeat = options_.heartbeat;
+  member.election = options_.election;
+  member.further = {ledger::EtcdLedger::kMemberOption};
+  TWINSEAL_ASSIGN_OR_RETURN(const etcd::MemberTls tls, MakeTls(deadline));
+  TWINSEAL_ASSIGN_OR_RETURN(
+      std::shared_ptr<etcd::Member> started,
+      etcd::Member::Start(std::move(member), tls,
+                          [](const std::string& line) { spdlog::info("etcd: {}", line); }));
+  const MutexLock lock(mutex_);
+  member_ = std::move(started);
+  return Ok();
+}
+
+Status Membership::OpenLedger(Deadline deadline) {
+  std::shared_ptr<etcd::Member> member;
+  {
+    const MutexLock lock(mutex_);
+    member = member_;
+  }
+  if (!member->WaitUntilServing(steady_clock::now() + kRetry)) {
+    const std::string reason = member->State().reason;
+    return Error(Code::kUnavailable,
+                 reason.empty() ? "no majority of its members can be reached" : reason);
+  }
+  v1::CoreRequest derive;
+  derive.mutable_derive_secret()->set_purpose(std::string(kSealPurpose));
+  TWINSEAL_ASSIGN_OR_RETURN(v1::CoreResponse derived,
+                            CallAndWait(core_, std::move(derive), deadline));
+  Secret secret(AsBytes(derived.derive_secret().secret()));
+  derived.mutable_derive_secret()->mutable_secret()->assign(secret.size(), '\0');
+  TWINSEAL_ASSIGN_OR_RETURN(crypto::Aead aead, crypto::Aead::Create(std::move(secret)));
+  // In this process's memory alone, and as old as the process at most.
+  TWINSEAL_ASSIGN_OR_RETURN(const crypto::SoftwareKey key, crypto::SoftwareKey::Generate());
+  TWINSEAL_ASSIGN_OR_RETURN(
+      const crypto::Certificate certificate,
+      ledger_ca_.IssueMember({"127.0.0.1"}, key.public_key(), kCaLife, deadline));
+  const auto gateway = [&]() -> Result<etcd::GatewayOptions> {
+    TWINSEAL_ASSIGN_OR_RETURN(Secret pem, key.Pem());
+    return etcd::GatewayOptions{
+        {member->endpoint()}, {ledger_ca_.certificate().Pem(), certificate.Pem(), std::move(pem)}};
+  };
+  TWINSEAL_ASSIGN_OR_RETURN(etcd::GatewayOptions for_status, gateway());
+  TWINSEAL_ASSIGN_OR_RETURN(etcd::GatewayOptions for_ledger, gateway());
+  TWINSEAL_ASSIGN_OR_RETURN(std::shared_ptr<etcd::Gateway> asks,
+                            etcd::Gateway::Create(std::move(for_status)));
+  const v1::PairState state = file_.state();
+  TWINSEAL_ASSIGN_OR_RETURN(
+      std::unique_ptr<ledger::EtcdLedger> engine,
+      ledger::EtcdLedger::Open(std::move(for_ledger), ledger::ValueSeal(std::move(aead)),
+                               {state.cluster_id(), ledger::Revision{state.highest_revision()}}));
+  {
+    const MutexLock lock(mutex_);
+    gateway_ = std::move(asks);
+  }
+  spdlog::info("the pair's ledger is reached: {}", engine->EngineName());
+  ledger_.Open(std::move(engine));
+  KeepSighting();
+  return Ok();
+}
+
+void Membership::KeepSighting() {
+  const ledger::Sighting seen = ledger_.seen();
+  const v1::PairState state = file_.state();
+  if (seen.cluster_id == 0 || (seen.cluster_id == state.cluster_id() &&
+                               ledger::Number(seen.highest) == state.highest_revision())) {
+    return;
+  }
+  const Status kept = file_.Change([&](v1::PairState& next) {
+    next.set_cluster_id(seen.cluster_id);
+    next.set_highest_revision(ledger::Number(seen.highest));
+  });
+  if (!kept.ok()) spdlog::warn("keeping how far the ledger was seen: {}", kept.error().message());
+}
+
+void Membership::Tend() {
+  KeepSighting();
+  if (steady_clock::now() < renew_at_) return;
+  const Result<etcd::MemberTls> tls = MakeTls(steady_clock::now() + kCoreTime);
+  std::shared_ptr<etcd::Member> member;
+  {
+    const MutexLock lock(mutex_);
+    member = member_;
+  }
+  const Status renewed = tls.ok() ? member->Renew(*tls) : Status(tls.error());
+  if (!renewed.ok()) {
+    spdlog::warn("renewing the ledger member's certificate: {}", renewed.error().message());
+  }
+}
+
+std::optional<etcd::MemberState> Membership::member() const {
+  const MutexLock lock(mutex_);
+  if (member_ == nullptr) return std::nullopt;
+  return member_->State();
+}
+
+Result<etcd::MemberStatus> Membership::AskMember() {
+  std::shared_ptr<etcd::Gateway> gateway;
+  {
+    const MutexLock lock(mutex_);
+    gateway = gateway_;
+  }
+  if (gateway == nullptr) return Error(Code::kUnavailable, "the ledger is not open yet");
+  return etcd::StatusOf(*gateway);
+}
+
+Result<std::vector<etcd::ClusterMember>> Membership::Members() {
+  std::shared_ptr<etcd::Gateway> gateway;
+  {
+    const MutexLock lock(mutex_);
+    gateway = gateway_;
+  }
+  if (gateway == nullptr) return Error(Code::kUnavailable, "the ledger is not open yet");
+  return etcd::Members(*gateway);
+}
+
+Status Membership::HandOn(const std::function<bool(const std::string& place)>& wanted) {
+  std::shared_ptr<etcd::Gateway> gateway;
+  {
+    const MutexLock lock(mutex_);
+    gateway = gateway_;
+  }
+  TWINSEAL_ASSIGN_OR_RETURN(const etcd::MemberStatus own, AskMember());
+  if (own.leader_id != own.member_id) return Ok();
+  TWINSEAL_ASSIGN_OR_RETURN(const std::vector<etcd::ClusterMember> members, Members());
+  for (const etcd::ClusterMember& member : members) {
+    if (member.id == own.member_id || member.learner || !wanted(member.name)) continue;
+    return etcd::MoveLeader(*gateway, member.id);
+  }
+  return Error(Code::kFailedPrecondition, "no other place can lead the ledger");
+}
+
+}  // namespace twinseal::service

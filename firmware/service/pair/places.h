@@ -1,0 +1,21 @@
+// The places of a pair, as its record has them.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "firmware/service/runtime/options.h"
+#include "twinseal/v1/pair.pb.h"
+
+namespace twinseal::service {
+
+// Null when there is none of that name. It lives as long as `config`.
+const v1::Place* FindPlace(const v1::PairConfig& config, std::string_view name);
+// This appliance's, as it is configured, without its identity.
+v1::Place PlaceOf(const Options& options);
+// What its certificates name: the hosts of its addresses, and loopback, where its own programs
+// call it.
+std::vector<std::string> AddressesOf(const v1::Place& place);
+
+}  // namespace twinseal::service
