@@ -94,7 +94,8 @@ Result<Config> LoadConfig(const Surroundings& surroundings,
                                    {"certificate", "TWINSEAL_CERTIFICATE", true, {}},
                                    {"key", "TWINSEAL_KEY", true, {}},
                                    {"ca", "TWINSEAL_CA", true, {}},
-                                   {"agent", "TWINSEAL_AGENT", false, {}}};
+                                   {"agent", "TWINSEAL_AGENT", false, {}},
+                                   {"proxy", "TWINSEAL_PROXY", false, {}}};
   for (Setting& setting : settings) {
     const auto value = surroundings.environment(setting.variable);
     if (value && !value->empty()) setting.values = {*value};
@@ -140,6 +141,7 @@ Result<Config> LoadConfig(const Surroundings& surroundings,
   if (!settings[4].values.empty()) {
     TWINSEAL_ASSIGN_OR_RETURN(config.agent, ParseEndpoint(settings[4].values.front()));
   }
+  if (!settings[5].values.empty()) config.proxy = settings[5].values.front();
   return config;
 }
 

@@ -18,6 +18,7 @@ struct Config {
   std::string key;
   std::string ca;
   std::string agent;  // The agent's endpoint; empty when none is configured.
+  std::string proxy;  // "http://HOST:PORT" of an HTTP CONNECT proxy; empty for none.
   // Whatever certificate the other side has is taken, and the caller shows none: for an appliance
   // that is yet to join a pair, where everything that counts is signed by itself.
   bool any_server = false;
@@ -28,8 +29,8 @@ struct Config {
 Result<std::string> ParseEndpoint(std::string text);
 
 // Each value comes from its variable (TWINSEAL_ENDPOINTS, TWINSEAL_CERTIFICATE, TWINSEAL_KEY,
-// TWINSEAL_CA, TWINSEAL_AGENT), else from the file: `file` when the user named one, which must then
-// exist, else $XDG_CONFIG_HOME/twinseal/config.toml, else
+// TWINSEAL_CA, TWINSEAL_AGENT, TWINSEAL_PROXY), else from the file: `file` when the user named one,
+// which must then exist, else $XDG_CONFIG_HOME/twinseal/config.toml, else
 // ~/.config/twinseal/config.toml. failed_precondition that lists what is missing and where to set
 // it.
 Result<Config> LoadConfig(const Surroundings& surroundings, const std::optional<std::string>& file);

@@ -97,6 +97,7 @@ Error WithAdvice(const Error& error) {
 Result<std::unique_ptr<Remote>> ConnectRemote(const Config& config) {
   connect::ClientOptions options;
   options.endpoints = config.endpoints;
+  options.proxy = config.proxy;
   options.any_server = config.any_server;
   if (config.any_server) return Connect(std::move(options), config);
   const auto named = [](const Error& error, const char* variable) {
