@@ -136,13 +136,14 @@ void AnchorVault(hsm::Connection& connection, KeyEngine& engine) {
   _exit(static_cast<int>(status));
 }
 
-CoreExit Serve(const Options& options, const Ground& ground,
-               const hsm::ConnectionOptions& connection_options, hsm::PinSource& pin) {
+CoreExit Serve(const Options& options, const std::filesystem::path& vault_folder,
+               const Ground& ground, const hsm::ConnectionOptions& connection_options,
+               hsm::PinSource& pin) {
   hsm::Connection connection(connection_options, pin);
   if (const Status connected = connection.Connect(); !connected.ok()) {
     return Fail(connected.error(), CoreExit::kModuleMissing);
   }
-  auto vault = Vault::Open(options.data_dir / "vault");
+  auto vault = Vault::Open(vault_folder);
   if (!vault.ok()) return Fail(vault.error(), CoreExit::kVaultUnusable);
   KeyEngine engine(std::move(vault).value());
   if (const Status prepared = PrepareEngine(connection, engine); !prepared.ok()) {
@@ -181,6 +182,7 @@ CoreExit Run(const Options& options) {
   auto token = hsm::TokenSelector::Parse(options.token);
   if (!token.ok()) return Fail(token.error().Within("--token"), CoreExit::kUsage);
   const std::filesystem::path state = options.data_dir / "core";
+  const std::filesystem::path vault = options.data_dir / "vault";
   for (const std::filesystem::path& folder : {options.data_dir, state}) {
     if (const Status used = UseFolder(folder); !used.ok())
       return Fail(used.error(), CoreExit::kVaultUnusable);
@@ -190,11 +192,12 @@ CoreExit Run(const Options& options) {
   Secret new_pin = options.initialize ? Secret(ground->pin.Reveal(SecretAccess())) : Secret();
   GuardedPin pin(std::move(ground->pin), PinRecord(state, token->Describe()),
                  [](const Error& error) { spdlog::error("{}", error.Describe()); });
-  if (!options.initialize) return Serve(options, *ground, connection, pin);
+  if (!options.initialize) return Serve(options, vault, *ground, connection, pin);
 
   FrameWriter writer(options.channel_fd);
-  Initializer initializer({.connection = connection, .so_pin = std::move(ground->so_pin)},
-                          std::move(new_pin), pin);
+  Initializer initializer(
+      {.connection = connection, .vault_folder = vault, .so_pin = std::move(ground->so_pin)},
+      std::move(new_pin), pin);
   const Status served = initializer.Serve(options.channel_fd, writer);
   return served.ok() ? CoreExit::kDone : Fail(served.error(), CoreExit::kProtocolError);
 }

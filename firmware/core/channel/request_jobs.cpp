@@ -38,6 +38,13 @@ Status FillSign(const v1::CoreSignRequest& sign, Job& job) {
   return Ok();
 }
 
+Error NotWhileServing(std::string_view call) {
+  return Error(Code::kFailedPrecondition,
+               fmt::format("{}: this signing core was started to serve; setting a token up takes "
+                           "one that was started with --initialize",
+                           call));
+}
+
 Status Fill(Job& job) {
   job.patience = kKeyPatience;
   const v1::CoreRequest& request = job.request;
@@ -56,11 +63,19 @@ Status Fill(Job& job) {
     case v1::CoreRequest::kRevise:
     case v1::CoreRequest::kInstall:
       return Ok();
+    case v1::CoreRequest::kSignAsIdentity:
+    case v1::CoreRequest::kWrapDomain:
+    case v1::CoreRequest::kProveDomain:
+    case v1::CoreRequest::kDeriveSecret:
+      return Ok();
     case v1::CoreRequest::kInitialize:
-      return Error(Code::kFailedPrecondition,
-                   "initialize: this signing core was started to serve; setting a token up takes "
-                   "one that was started "
-                   "with --initialize");
+      return NotWhileServing("initialize");
+    case v1::CoreRequest::kMakeTransportKey:
+      return NotWhileServing("make_transport_key");
+    case v1::CoreRequest::kTakeDomain:
+      return NotWhileServing("take_domain");
+    case v1::CoreRequest::kDropDomain:
+      return NotWhileServing("drop_domain");
     case v1::CoreRequest::kStatus:
     case v1::CoreRequest::CALL_NOT_SET:
       break;

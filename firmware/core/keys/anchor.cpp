@@ -23,6 +23,11 @@ Result<std::vector<hsm::Object>> FindAnchors(hsm::Session& session) {
   return session.Find(match);
 }
 
+Status DestroyAll(hsm::Session& session, const std::vector<hsm::Object>& anchors) {
+  for (const hsm::Object anchor : anchors) TWINSEAL_RETURN_IF_ERROR(session.Destroy(anchor));
+  return Ok();
+}
+
 }  // namespace
 
 Result<std::optional<std::uint64_t>> ReadAnchor(hsm::Session& session) {
@@ -56,10 +61,12 @@ Status WriteAnchor(hsm::Session& session, std::uint64_t generation_sum) {
       .Data(CKA_VALUE, value);
   TWINSEAL_ASSIGN_OR_RETURN(hsm::ObjectHandle anchor, session.CreateObject(object));
   anchor.Release();
-  for (const hsm::Object object_before : old) {
-    TWINSEAL_RETURN_IF_ERROR(session.Destroy(object_before));
-  }
-  return Ok();
+  return DestroyAll(session, old);
+}
+
+Status RemoveAnchor(hsm::Session& session) {
+  TWINSEAL_ASSIGN_OR_RETURN(const std::vector<hsm::Object> anchors, FindAnchors(session));
+  return DestroyAll(session, anchors);
 }
 
 }  // namespace twinseal::core

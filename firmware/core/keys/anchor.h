@@ -23,4 +23,7 @@ Result<std::optional<std::uint64_t>> ReadAnchor(hsm::Session& session);
 // Replaces what the token remembers.
 Status WriteAnchor(hsm::Session& session, std::uint64_t generation_sum);
 
+// The token remembers nothing any more: for a vault that was emptied. Idempotent.
+Status RemoveAnchor(hsm::Session& session);
+
 }  // namespace twinseal::core

@@ -23,18 +23,17 @@ Result<hsm::Object> FindKey(hsm::Session& session, std::string_view label) {
   return found;
 }
 
-// kBindingSize bytes.
-Result<Bytes> Hmac(hsm::Session& session, const DomainKeys& keys, BytesView data) {
+}  // namespace
+
+Result<Bytes> Hmac(hsm::Session& session, hsm::Object binding_key, BytesView data) {
   TWINSEAL_ASSIGN_OR_RETURN(Bytes mac,
-                            session.Sign(hsm::Mechanism(CKM_SHA256_HMAC), keys.binding_key, data));
+                            session.Sign(hsm::Mechanism(CKM_SHA256_HMAC), binding_key, data));
   if (mac.size() != kBindingSize) {
     return Error(Code::kInternal, fmt::format("the HSM's HMAC-SHA-256 has {} bytes, not {}",
                                               mac.size(), kBindingSize));
   }
   return mac;
 }
-
-}  // namespace
 
 Result<DomainKeys> FindDomainKeys(hsm::Session& session) {
   DomainKeys keys{};
@@ -46,7 +45,7 @@ Result<DomainKeys> FindDomainKeys(hsm::Session& session) {
 
 Result<Bytes> Bind(hsm::Session& session, const DomainKeys& keys, Blob& blob) {
   Bytes bytes = EncodeBound(blob);
-  TWINSEAL_ASSIGN_OR_RETURN(const Bytes mac, Hmac(session, keys, bytes));
+  TWINSEAL_ASSIGN_OR_RETURN(const Bytes mac, Hmac(session, keys.binding_key, bytes));
   std::ranges::copy(mac, blob.binding.begin());
   bytes.insert(bytes.end(), mac.begin(), mac.end());
   return bytes;
@@ -54,7 +53,7 @@ Result<Bytes> Bind(hsm::Session& session, const DomainKeys& keys, Blob& blob) {
 
 Result<Secret> MarksKey(hsm::Session& session, const DomainKeys& keys) {
   static_assert(kBindingSize == MarksSeal::kKeySize);
-  TWINSEAL_ASSIGN_OR_RETURN(Bytes mac, Hmac(session, keys, AsBytes(kMarksKeyText)));
+  TWINSEAL_ASSIGN_OR_RETURN(Bytes mac, Hmac(session, keys.binding_key, AsBytes(kMarksKeyText)));
   Secret key(mac);
   Scrub(mac);
   return key;

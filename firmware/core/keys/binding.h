@@ -22,6 +22,10 @@ Result<DomainKeys> FindDomainKeys(hsm::Session& session);
 // Binds the blob (HMAC-SHA-256 in the HSM over everything else in it) and gives its bytes.
 Result<Bytes> Bind(hsm::Session& session, const DomainKeys& keys, Blob& blob);
 
+// HMAC-SHA-256 of the HSM's, kBindingSize bytes, under a binding key. What `data` begins with says
+// what it is for: "TSLB" for blobs, "twinseal " and a purpose for all else.
+Result<Bytes> Hmac(hsm::Session& session, hsm::Object binding_key, BytesView data);
+
 // The key of the vault's marks: an HMAC-SHA-256 of the HSM's over a text that no blob begins with.
 Result<Secret> MarksKey(hsm::Session& session, const DomainKeys& keys);
 

@@ -14,6 +14,8 @@ inline constexpr std::string_view kBindingKeyLabel = "twinseal-binding";
 inline constexpr std::string_view kSiteKekLabel = "twinseal-site-kek";
 // EC P-256 pair: the appliance's identity.
 inline constexpr std::string_view kIdentityLabel = "twinseal-identity";
+// RSA pair: under it the domain's two keys arrive, when an appliance joins. Only while it joins.
+inline constexpr std::string_view kTransportLabel = "twinseal-transport";
 // CKO_DATA: the vault's generation sum, so that an older vault file put back is noticed.
 inline constexpr std::string_view kVaultAnchorLabel = "twinseal-vault-anchor";
 

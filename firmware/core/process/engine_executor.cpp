@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "firmware/core/process/pairing_requests.h"
 #include "firmware/core/scheduler/answers.h"
 
 namespace twinseal::core {
@@ -102,7 +103,8 @@ Status EngineExecutor::RunAlone(const v1::CoreRequest& request, v1::CoreResponse
       return engine_.Erase(bench_, id);
     }
     default:
-      return Error(Code::kInternal, "a request of this kind does not go to a worker");
+      TWINSEAL_RETURN_IF_ERROR(session_->Ensure());
+      return AnswerServing(*session_, request, response);
   }
 }
 

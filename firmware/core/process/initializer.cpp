@@ -5,10 +5,10 @@
 #include <spdlog/spdlog.h>
 
 #include "firmware/core/channel/request_reader.h"
+#include "firmware/core/process/pairing_requests.h"
 #include "firmware/core/scheduler/answers.h"
 #include "firmware/core/setup/appliance_keys.h"
 #include "firmware/core/setup/prepare_token.h"
-#include "hsm/pkcs11/session.h"
 
 namespace twinseal::core {
 
@@ -29,35 +29,48 @@ Status Initializer::Serve(int fd, FrameWriter& writer) {
 }
 
 v1::CoreResponse Initializer::Answer(const v1::CoreRequest& request) {
-  if (!request.has_initialize()) {
-    return FailureAnswer(
-        request.number(),
-        Error(Code::kFailedPrecondition,
-              "this signing core was started to set a token up and does nothing else"));
-  }
-  const Result<Bytes> identity = Initialize();
-  if (!identity.ok()) {
-    spdlog::error("setting the token up failed: {}", identity.error().Describe());
-    return FailureAnswer(request.number(), identity.error());
-  }
-  spdlog::info("the token is set up");
   v1::CoreResponse response;
+  if (const Status done = Run(request, response); !done.ok()) {
+    spdlog::error("setting the token up failed: {}", done.error().Describe());
+    SetFailure(done.error(), response);
+  }
   response.set_number(request.number());
-  response.mutable_initialize()->set_identity_public_key_der(AsText(*identity).data(),
-                                                             identity->size());
   return response;
 }
 
-Result<Bytes> Initializer::Initialize() {
+Status Initializer::Run(const v1::CoreRequest& request, v1::CoreResponse& response) {
+  if (request.has_initialize()) return Initialize(request.initialize(), response);
+  if (!IsOfSetUp(request)) {
+    return Error(Code::kFailedPrecondition,
+                 "this signing core was started to set a token up and does nothing else");
+  }
+  return WithSession([&](hsm::Session& session) {
+    return AnswerSetUp(session, options_.vault_folder, request, response);
+  });
+}
+
+Status Initializer::Initialize(const v1::CoreInitializeRequest& request,
+                               v1::CoreResponse& response) {
   if (options_.so_pin) {
     TWINSEAL_RETURN_IF_ERROR(PrepareToken(options_.connection.module, options_.connection.token,
                                           *options_.so_pin, pin_text_));
   }
+  return WithSession([&](hsm::Session& session) -> Status {
+    TWINSEAL_ASSIGN_OR_RETURN(
+        const Bytes identity,
+        MakeApplianceKeys(session, request.join() ? SetUp::kToJoin : SetUp::kWithDomain));
+    spdlog::info(request.join() ? "the token is set up to join a domain" : "the token is set up");
+    response.mutable_initialize()->set_identity_public_key_der(ToString(identity));
+    return Ok();
+  });
+}
+
+Status Initializer::WithSession(const std::function<Status(hsm::Session&)>& work) {
   hsm::Connection connection(options_.connection, pin_);
   TWINSEAL_RETURN_IF_ERROR(connection.Connect());
   const std::unique_ptr<hsm::Session> session = connection.NewSession();
   TWINSEAL_RETURN_IF_ERROR(session->Ensure());
-  return MakeApplianceKeys(*session);
+  return work(*session);
 }
 
 }  // namespace twinseal::core

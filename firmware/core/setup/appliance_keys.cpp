@@ -1,6 +1,8 @@
 #include "firmware/core/setup/appliance_keys.h"
 
+#include <algorithm>
 #include <array>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -8,7 +10,9 @@
 #include <fmt/ranges.h>
 
 #include "common/crypto/public_key.h"
+#include "firmware/core/keys/signing.h"
 #include "firmware/core/keys/token_objects.h"
+#include "firmware/core/setup/key_options.h"
 #include "hsm/pkcs11/key_kinds.h"
 
 namespace twinseal::core {
@@ -22,6 +26,7 @@ struct Wanted {
 constexpr std::array kWanted = {
     Wanted{CKO_SECRET_KEY, kDomainKekLabel}, Wanted{CKO_SECRET_KEY, kBindingKeyLabel},
     Wanted{CKO_SECRET_KEY, kSiteKekLabel}, Wanted{CKO_PRIVATE_KEY, kIdentityLabel}};
+constexpr std::size_t kDomainsOwn = 2;  // The first of them come by pairing.
 
 // How many objects there are of this kind, counted to two.
 Result<std::size_t> Count(hsm::Session& session, const Wanted& wanted) {
@@ -41,9 +46,10 @@ Status TryBinding(hsm::Session& session) {
 
 }  // namespace
 
-Status CheckApplianceKeys(hsm::Session& session) {
+// Those of `all` that the token lacks. kNotSetUp when it has several of one.
+Result<std::vector<std::string_view>> Missing(hsm::Session& session, std::span<const Wanted> all) {
   std::vector<std::string_view> missing;
-  for (const Wanted& wanted : kWanted) {
+  for (const Wanted& wanted : all) {
     TWINSEAL_ASSIGN_OR_RETURN(const std::size_t count, Count(session, wanted));
     if (count == 0) missing.push_back(wanted.label);
     if (count > 1) {
@@ -56,12 +62,33 @@ Status CheckApplianceKeys(hsm::Session& session) {
           kNotSetUp);
     }
   }
-  if (missing.empty()) return Ok();
+  return missing;
+}
+
+Error Lacks(const std::vector<std::string_view>& missing) {
   return Error(
       Code::kFailedPrecondition,
       fmt::format("the token lacks the appliance's keys {}; `twinseal appliance init` makes them",
                   fmt::join(missing, ", ")),
       kNotSetUp);
+}
+
+Status CheckApplianceKeys(hsm::Session& session) {
+  TWINSEAL_ASSIGN_OR_RETURN(const auto missing, Missing(session, kWanted));
+  if (missing.empty()) return Ok();
+  const bool is_to_join =
+      std::ranges::equal(missing, std::span(kWanted).first(kDomainsOwn), {}, {}, &Wanted::label);
+  if (!is_to_join) return Lacks(missing);
+  return Error(Code::kFailedPrecondition,
+               "the appliance was set up to join a pair and has no domain yet; `twinseal pair "
+               "create` gives it one",
+               kNotSetUp);
+}
+
+Status CheckSiteKeys(hsm::Session& session) {
+  TWINSEAL_ASSIGN_OR_RETURN(const auto missing,
+                            Missing(session, std::span(kWanted).subspan(kDomainsOwn)));
+  return missing.empty() ? Ok() : Status(Lacks(missing));
 }
 
 Status CheckToken(hsm::Session& session, const hsm::Capabilities& capabilities) {
@@ -88,7 +115,7 @@ Status CheckToken(hsm::Session& session, const hsm::Capabilities& capabilities) 
       kTokenUnfit);
 }
 
-Result<Bytes> MakeApplianceKeys(hsm::Session& session) {
+Result<Bytes> MakeApplianceKeys(hsm::Session& session, SetUp set_up) {
   for (const Wanted& wanted : kWanted) {
     TWINSEAL_ASSIGN_OR_RETURN(const std::size_t count, Count(session, wanted));
     if (count == 0) continue;
@@ -103,29 +130,22 @@ Result<Bytes> MakeApplianceKeys(hsm::Session& session) {
   TWINSEAL_RETURN_IF_ERROR(CheckToken(session, capabilities));
 
   // Each handle destroys its object unless all of them were made.
-  TWINSEAL_ASSIGN_OR_RETURN(
-      hsm::ObjectHandle domain_kek,
-      hsm::GenerateWrappingKey(
-          session, {.token = true, .extractable = true, .label = kDomainKekLabel, .id = {}}));
-  TWINSEAL_ASSIGN_OR_RETURN(
-      hsm::ObjectHandle binding,
-      hsm::GenerateMacKey(
-          session, {.token = true, .extractable = true, .label = kBindingKeyLabel, .id = {}}));
-  TWINSEAL_ASSIGN_OR_RETURN(
-      hsm::ObjectHandle site_kek,
-      hsm::GenerateWrappingKey(
-          session, {.token = true, .extractable = false, .label = kSiteKekLabel, .id = {}}));
+  hsm::ObjectHandle domain_kek;
+  hsm::ObjectHandle binding;
+  if (set_up == SetUp::kWithDomain) {
+    TWINSEAL_ASSIGN_OR_RETURN(domain_kek, hsm::GenerateWrappingKey(session, kDomainKekOptions));
+    TWINSEAL_ASSIGN_OR_RETURN(binding, hsm::GenerateMacKey(session, kBindingKeyOptions));
+  }
+  TWINSEAL_ASSIGN_OR_RETURN(hsm::ObjectHandle site_kek,
+                            hsm::GenerateWrappingKey(session, kSiteKekOptions));
   TWINSEAL_ASSIGN_OR_RETURN(hsm::KeyPair identity,
                             hsm::GenerateSigningPair(session, hsm::KeyKind::kEcP256,
                                                      {.token = true,
                                                       .extractable = false,
                                                       .label = kIdentityLabel,
                                                       .id = AsBytes(kIdentityLabel)}));
-  TWINSEAL_ASSIGN_OR_RETURN(
-      const hsm::PublicValue value,
-      hsm::ReadPublicValue(session, hsm::KeyKind::kEcP256, identity.public_key.get()));
   TWINSEAL_ASSIGN_OR_RETURN(const crypto::PublicKey public_key,
-                            crypto::PublicKey::FromEcPoint(v1::EC_P256, value.point));
+                            ReadPublicKey(session, v1::EC_P256, identity.public_key.get()));
   domain_kek.Release();
   binding.Release();
   site_kek.Release();

@@ -1,71 +1,15 @@
 #include "firmware/core/vault/vault.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <utility>
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <openssl/crypto.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 
 #include "firmware/core/vault/vault_database.h"
+#include "firmware/core/vault/vault_files.h"
 
 namespace twinseal::core {
-namespace {
-
-constexpr std::string_view kFileName = "vault.db";
-constexpr std::string_view kLockName = "vault.lock";
-
-Error Refused(Code code, const std::filesystem::path& path, std::string_view why) {
-  return Error(code, fmt::format("the vault is not opened: {} {}", path.string(), why));
-}
-
-Status MakeFolder(const std::filesystem::path& folder) {
-  if (mkdir(folder.c_str(), S_IRWXU) == 0) return Ok();
-  if (errno != EEXIST) {
-    const Code code =
-        errno == ENOSPC || errno == EDQUOT ? Code::kResourceExhausted : Code::kUnavailable;
-    return Refused(code, folder, fmt::format("cannot be made: {}", std::strerror(errno)));
-  }
-  struct stat info {};
-  if (lstat(folder.c_str(), &info) != 0) {
-    return Refused(Code::kUnavailable, folder, std::strerror(errno));
-  }
-  if (!S_ISDIR(info.st_mode)) {
-    return Refused(Code::kPermissionDenied, folder, "is not a folder");
-  }
-  if (info.st_uid != geteuid()) {
-    return Refused(
-        Code::kPermissionDenied, folder,
-        fmt::format("belongs to the user with number {}, not to {}", info.st_uid, geteuid()));
-  }
-  if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    return Refused(
-        Code::kPermissionDenied, folder,
-        fmt::format("is open to others (mode {:04o}); set it to 0700", info.st_mode & 07777U));
-  }
-  return Ok();
-}
-
-// Two cores with one vault would each keep marks of their own.
-Result<UniqueFd> Lock(const std::filesystem::path& path) {
-  UniqueFd file(open(path.c_str(), O_CREAT | O_RDWR | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR));
-  if (!file.valid()) {
-    return Refused(Code::kUnavailable, path,
-                   fmt::format("cannot be opened: {}", std::strerror(errno)));
-  }
-  if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-    return Refused(Code::kFailedPrecondition, path,
-                   "is locked: another twinseal-core uses this vault; end that one first");
-  }
-  return file;
-}
-
-}  // namespace
-
 Marks Vault::Mark::Seen() const {
   return {.version = KeyVersion{version},
           .revision = KeyRevision{revision},
@@ -84,11 +28,10 @@ Vault::~Vault() {
 
 Result<std::unique_ptr<Vault>> Vault::Open(const std::filesystem::path& folder,
                                            const Options& options) {
-  TWINSEAL_RETURN_IF_ERROR(MakeFolder(folder));
-  TWINSEAL_ASSIGN_OR_RETURN(UniqueFd file_lock, Lock(folder / kLockName));
-  TWINSEAL_ASSIGN_OR_RETURN(auto database, Database::Open(folder / kFileName, options));
+  TWINSEAL_ASSIGN_OR_RETURN(UniqueFd file_lock, LockVault(folder));
+  TWINSEAL_ASSIGN_OR_RETURN(auto database, Database::Open(VaultFile(folder), options));
   std::unique_ptr<Vault> vault(
-      new Vault(folder / kFileName, std::move(file_lock), std::move(database)));
+      new Vault(VaultFile(folder), std::move(file_lock), std::move(database)));
   {
     const MutexLock lock(vault->mutex_);
     Vault& self = *vault;
