@@ -1,7 +1,7 @@
 """The agent of a bench: the witness at the third place."""
 
 from .layout import AgentFiles, OperatorFiles, Programs
-from .place import Place, kept_environment
+from .place import Place
 from .ports import free_port
 from .processes import start_detached
 
@@ -48,8 +48,7 @@ class Agent(Place):
             left_over.kill()  # A ledger member that outlived it.
         self.files.ready.unlink(missing_ok=True)
         process = start_detached([str(self._programs.agent), "--config", str(self.files.config)],
-                                 environment={**kept_environment(), "HOME": str(self.files.folder)},
-                                 log=self.files.log)
+                                 environment=self.service_environment(), log=self.files.log)
         self._save(pid=process.pid, start_time=process.start_time)
         if wait:
             self.wait_until_ready(process)

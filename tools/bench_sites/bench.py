@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+from typing import Callable
 
 from . import tokens
 from .agent import Agent
@@ -73,28 +74,28 @@ class Bench:
 
     def up(self, names: list[str] | None = None) -> None:
         """Sets up what is missing and starts all: one site alone, or, by default, the pair."""
-        if self.exists() and self.is_pair() and not self.is_paired():
-            self.down()  # What an interrupted `up` left: nobody has used it.
-        there = self.files.site_names()
-        wanted = names or there or list(PAIR)
-        if there and set(wanted) != set(there):
-            raise BenchError(f"The bench in {self.files.folder} has other sites: {', '.join(there)}. "
-                             "End it first with `./tools/testbench down`.")
+        wanted = names or self.files.site_names() or list(PAIR)
         if len(wanted) > 2:
             raise BenchError("A bench has one site alone, or two that are paired.")
         self.programs.check(pair=len(wanted) == 2)
         if len(wanted) == 2:
-            if not there:
-                self.set_up_places(wanted)
+            if not self.is_paired():
+                self.prepare_pair(wanted)
                 self.pair()
             self.start_all()
         else:
-            if not there:
+            self._refuse_others(wanted)
+            if not self.files.site_names():
                 self._set_up_alone(wanted[0])
             self.site(wanted[0]).start()
 
-    def set_up_places(self, names: list[str] | None = None, seed: int = 0) -> None:
-        """Two appliances that run and an agent that is configured, not yet paired, and whole links between them."""
+    def prepare_pair(self, names: list[str] | None = None, seed: int = 0,
+                     environment: Callable[[Place], dict[str, str]] | None = None) -> None:
+        """Two appliances that run and an agent that is configured, not yet paired, and whole links between them.
+        `environment` names further variables for a place's service; the seed is that of what the links leave to chance."""
+        if self.exists() and self.is_pair() and not self.is_paired():
+            self.down()  # What an interrupted `up` left: nobody has used it.
+        self._refuse_others(names or list(PAIR))
         self._make_folder()
         sites = [self._site(self._checked(name)) for name in names or PAIR]
         places = [*sites, self._agent()]
@@ -103,6 +104,7 @@ class Bench:
                              for name, port in ports.items()}, seed)
         self.network.start()
         for place in places:
+            place.use_environment(**(environment(place) if environment else {}))
             place.set_up_for_pairing(
                 peer_listen=f"127.0.0.1:{ports[place.name]['peer_port']}",
                 peer_address=f"{self.address(place.name)}:{PEER_PORT}", api_address=self.api_address(place.name),
@@ -116,14 +118,15 @@ class Bench:
             site.start(wait=False)
             site.wait_until_listening()
 
-    def pair(self) -> None:
-        """The ceremony; everything is ready when it returns."""
+    def pair(self) -> str:
+        """The ceremony; everything is ready when it returns. The code that both consoles confirmed."""
         holder, joiner = self.sites()
-        create_pair(self.programs, [holder, joiner], self.api_address(joiner.name), self.agent(), {
+        code = create_pair(self.programs, [holder, joiner], self.api_address(joiner.name), self.agent(), {
             **self.client_environment(), "TWINSEAL_ENDPOINTS": self.api_address(holder.name),
             "TWINSEAL_PROXY": self.network.proxy(AGENT)})
         self._mark(paired=True)
         self.start_all()
+        return code
 
     def start_all(self) -> None:
         """Starts everything that does not run and waits until all is ready."""
@@ -161,13 +164,14 @@ class Bench:
         }
         if self.is_pair():
             return {**common, "TWINSEAL_ENDPOINTS": ",".join(self.api_address(name) for name in self.files.site_names()),
-                    "TWINSEAL_PROXY": self.network.proxy(CLIENT)}
+                    "TWINSEAL_AGENT": self.api_address(AGENT), "TWINSEAL_PROXY": self.network.proxy(CLIENT)}
         return {**common, "TWINSEAL_ENDPOINTS": ",".join(site.endpoint for site in self.sites())}
 
-    def cli(self, *arguments: str) -> str:
-        """What `twinseal` prints when the bench's operator calls it so."""
+    def cli(self, *arguments: str, site: str = "") -> str:
+        """What `twinseal` prints when the bench's operator calls it so; at one site of a pair, if it is named."""
+        only = {"TWINSEAL_ENDPOINTS": self.api_address(site)} if site else {}
         done = subprocess.run([self.programs.cli, *arguments], capture_output=True, text=True,
-                              env={**os.environ, **self.client_environment()}, stdin=subprocess.DEVNULL)
+                              env={**os.environ, **self.client_environment(), **only}, stdin=subprocess.DEVNULL)
         if done.returncode != 0:
             raise BenchError(f"`twinseal {' '.join(arguments)}` failed: {done.stderr.strip()}")
         return done.stdout
@@ -193,6 +197,12 @@ class Bench:
 
     def _mark(self, **facts: bool) -> None:
         self.files.marker.write_text(json.dumps({"bench": 1, **facts}) + "\n")
+
+    def _refuse_others(self, wanted: list[str]) -> None:
+        there = self.files.site_names()
+        if there and set(wanted) != set(there):
+            raise BenchError(f"The bench in {self.files.folder} has other sites: {', '.join(there)}. "
+                             "End it first with `./tools/testbench down`.")
 
     @staticmethod
     def _checked(name: str) -> str:

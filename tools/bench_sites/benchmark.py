@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from .bench import Bench
-from .build import build_benchmark
+from .build import build_with_tests
 from .errors import BenchError
 from .layout import BenchFiles
 from .pins import pin_descriptor
@@ -71,7 +71,7 @@ def _signing(bench: Bench, site: Site, algorithm: str, sessions: int, arguments:
 
 def core(arguments: argparse.Namespace) -> int:
     if "TWINSEAL_PROGRAMS" not in os.environ:
-        build_benchmark("bench-core")
+        build_with_tests("bench-core")
     figures = []
     with tempfile.TemporaryDirectory(prefix="twinseal-bench-") as folder:
         bench = Bench(BenchFiles(Path(folder) / "bench"))

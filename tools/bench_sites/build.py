@@ -13,8 +13,8 @@ def build_programs() -> None:
     _build(PROGRAM_NAMES, "-DTWINSEAL_TESTS=OFF")
 
 
-def build_benchmark(name: str) -> None:
-    """The programs, and a benchmark of them; needs the packages of the tests."""
+def build_with_tests(name: str) -> None:
+    """The programs, and what measures or tests them; needs the packages of the tests."""
     _build((*PROGRAM_NAMES, name), "-DTWINSEAL_TESTS=ON", configure=True)
 
 

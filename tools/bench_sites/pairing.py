@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import tempfile
 import threading
 from pathlib import Path
 
@@ -19,36 +18,33 @@ _CODE = re.compile(r"\b\d{5}(?:[ -]\d{5}){5}\b")
 
 
 def create_pair(programs: Programs, sites: list[Site], joiner_endpoint: str, agent: Agent,
-                environment: dict[str, str]) -> None:
-    """Runs `twinseal pair create` and confirms the code at the console of each site."""
+                environment: dict[str, str]) -> str:
+    """Runs `twinseal pair create` and confirms the code at the console of each site. The code."""
     command = [programs.cli, "pair", "create", "--joiner", joiner_endpoint, "--agent-config", agent.files.config,
-               "--confirm-within", str(PATIENCE_SECONDS), "--output", "json"]
-    with tempfile.TemporaryFile("w+") as said:
-        ceremony = subprocess.Popen(command, env={**os.environ, **environment}, stdin=subprocess.DEVNULL,
-                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        end = threading.Timer(PATIENCE_SECONDS, ceremony.kill)
-        end.start()
-        try:
-            for line in ceremony.stdout:
-                said.write(line)
-                if code := _CODE.search(line):
-                    break
-            else:
-                code = None
-            if code:
+               "--confirm-within", f"{PATIENCE_SECONDS}s", "--output", "json"]
+    ceremony = subprocess.Popen(command, env={**os.environ, **environment}, stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    end = threading.Timer(PATIENCE_SECONDS, ceremony.kill)
+    end.start()
+    said: list[str] = []
+    code = ""
+    try:
+        for line in ceremony.stdout:
+            said.append(line)
+            found = _CODE.search(line)
+            if found and not code:
+                code = found.group()
                 for site in sites:
-                    confirm(programs, site.files.config, code.group())
-            said.write(ceremony.stdout.read())
-            status = ceremony.wait()
-        finally:
-            end.cancel()
-            if ceremony.poll() is None:
-                ceremony.kill()
-                ceremony.wait()
-            ceremony.stdout.close()
-        if status != 0 or not code:
-            said.seek(0)
-            raise BenchError(f"`twinseal pair create` failed: {said.read().strip() or 'it took too long.'}")
+                    confirm(programs, site.files.config, code)
+        status = ceremony.wait()
+    finally:
+        end.cancel()
+        ceremony.kill()
+        ceremony.wait()
+        ceremony.stdout.close()
+    if status != 0 or not code:
+        raise BenchError(f"`twinseal pair create` failed: {''.join(said).strip() or 'it took too long.'}")
+    return code
 
 
 def confirm(programs: Programs, config: Path, code: str) -> None:

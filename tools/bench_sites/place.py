@@ -94,6 +94,12 @@ class Place:
     def resume(self, word: str = "") -> None:
         self._signal(word, signal.SIGCONT)
 
+    def resume_all(self) -> None:
+        """Lets go on whatever of it is held; does nothing when nothing runs."""
+        process = self.process()
+        if process:
+            process.send_all(signal.SIGCONT)
+
     def _signal(self, word: str, number: int) -> None:
         process = self.process_named(word) if word else self.process()
         if not process:
@@ -102,6 +108,16 @@ class Place:
             process.send(number)
         else:
             process.send_all(number)
+
+    def use_environment(self, **variables: str) -> None:
+        """Further variables for the service, from its next start on."""
+        self._save(environment=variables)
+
+    def service_environment(self) -> dict[str, str]:
+        """What the service needs of the environment, and nothing else."""
+        kept = {name: value for name, value in os.environ.items()
+                if name in ("PATH", "LANG", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "TSAN_OPTIONS")}
+        return {**kept, "HOME": str(self.files.folder), **self._record().get("environment", {})}
 
     # --- readiness ----------------------------------------------------------------------------------------------
 
@@ -164,9 +180,3 @@ class Place:
     def _last_words(self) -> str:
         lines = self.files.log.read_text(errors="replace").splitlines() if self.files.log.exists() else []
         return f"The end of {self.files.log}:\n" + "\n".join(f"  {line}" for line in lines[-8:])
-
-
-def kept_environment() -> dict[str, str]:
-    """What a service gets of the tool's own environment."""
-    return {name: value for name, value in os.environ.items()
-            if name in ("PATH", "LANG", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "TSAN_OPTIONS")}

@@ -8,7 +8,7 @@ from . import tokens
 from .errors import BenchError
 from .layout import OperatorFiles, Programs, SiteFiles
 from .pins import make_pin, pin_descriptor
-from .place import Place, kept_environment
+from .place import Place
 from .ports import free_port
 from .processes import start_detached
 
@@ -85,7 +85,7 @@ class Site(Place):
 
     def environment(self) -> dict[str, str]:
         """What twinseald needs of the environment, and nothing else."""
-        return {**kept_environment(), "HOME": str(self.files.folder), **self.token().environment}
+        return {**self.service_environment(), **self.token().environment}
 
     # --- running ----------------------------------------------------------------------------------------------
 

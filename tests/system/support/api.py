@@ -46,10 +46,29 @@ def encoded(data: bytes) -> str:
 class Api:
     """One keep-alive connection; one thread at a time."""
 
-    def __init__(self, port: int, identity: Identity, timeout: float = 30.0):
-        self._port, self._timeout = port, timeout
+    def __init__(self, port: int, identity: Identity, timeout: float = 30.0, host: str = "127.0.0.1",
+                 relay_port: int | None = None):
+        """With a relay, `host` and `port` are what it is asked for."""
+        self._host, self._port, self._relay_port, self._timeout = host, port, relay_port, timeout
         self._tls = identity.tls()
         self._connection: http.client.HTTPSConnection | None = None
+
+    def connect(self) -> None:
+        """Does nothing when there is a connection. What fails here was never asked of the site."""
+        if self._connection:
+            return
+        if self._relay_port:
+            connection = http.client.HTTPSConnection("127.0.0.1", self._relay_port, context=self._tls,
+                                                     timeout=self._timeout)
+            connection.set_tunnel(self._host, self._port)
+        else:
+            connection = http.client.HTTPSConnection(self._host, self._port, context=self._tls, timeout=self._timeout)
+        try:
+            connection.connect()
+        except (OSError, http.client.HTTPException):
+            connection.close()
+            raise
+        self._connection = connection
 
     def close(self) -> None:
         if self._connection:
@@ -66,9 +85,7 @@ class Api:
                 headers: dict[str, str] | None = None) -> tuple[int, dict[str, str], bytes]:
         """Status, headers (names in lower case) and body. Raises OSError or http.client.HTTPException when there is
         no answer."""
-        if not self._connection:
-            self._connection = http.client.HTTPSConnection("127.0.0.1", self._port, context=self._tls,
-                                                           timeout=self._timeout)
+        self.connect()
         try:
             self._connection.request(method, path, body, headers or {})
             response = self._connection.getresponse()
