@@ -11,6 +11,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include "common/base/own_folder.h"
 #include "common/connect/server.h"
 #include "firmware/service/appliance/checkpoint_signer.h"
 #include "firmware/service/appliance/destruction_timer.h"
@@ -25,7 +26,6 @@
 #include "firmware/service/health/metrics.h"
 #include "firmware/service/operator_ca/tls_identity.h"
 #include "firmware/service/pair/places.h"
-#include "firmware/service/runtime/data_folder.h"
 
 namespace twinseal::service {
 namespace {

@@ -4,8 +4,8 @@
 #include <cstdlib>
 #include <utility>
 
+#include "common/base/own_folder.h"
 #include "common/ledger/sqlite_ledger.h"
-#include "firmware/service/runtime/data_folder.h"
 
 namespace twinseal::service {
 namespace {

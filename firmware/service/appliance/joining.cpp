@@ -6,16 +6,16 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include "common/base/own_folder.h"
 #include "common/connect/server.h"
+#include "common/crypto/provisional_tls.h"
 #include "firmware/service/appliance/foundation.h"
 #include "firmware/service/appliance/launchers.h"
 #include "firmware/service/appliance/ready_file.h"
 #include "firmware/service/appliance/setup_core.h"
 #include "firmware/service/core_link/pin_source.h"
-#include "firmware/service/operator_ca/provisional_tls.h"
 #include "firmware/service/pair/joiner.h"
 #include "firmware/service/pair/places.h"
-#include "firmware/service/runtime/data_folder.h"
 #include "firmware/service/runtime/work_pool.h"
 
 namespace twinseal::service {
@@ -117,8 +117,8 @@ Result<std::unique_ptr<Running>> Joining::Start(const Options& options) {
   std::unique_ptr<Joining> joining(new Joining(
       std::make_unique<Parts>(options, std::move(lock), std::move(pin), std::move(file))));
   Parts& parts = *joining->parts_;
-  TWINSEAL_ASSIGN_OR_RETURN(
-      parts.tls, MakeProvisionalTls("Twinseal, waits to be paired", std::nullopt, SystemTime()));
+  TWINSEAL_ASSIGN_OR_RETURN(parts.tls, crypto::MakeProvisionalTls("Twinseal, waits to be paired",
+                                                                  std::nullopt, SystemTime()));
   connect::ServerOptions server;
   server.address = options.address;
   server.port = options.port;

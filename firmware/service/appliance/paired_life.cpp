@@ -6,12 +6,12 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "common/base/own_folder.h"
 #include "common/ledger/sqlite_ledger.h"
 #include "firmware/service/appliance/checkpoint_signer.h"
 #include "firmware/service/appliance/own_record.h"
 #include "firmware/service/pair/holder.h"
 #include "firmware/service/pair/ledger_copy.h"
-#include "firmware/service/runtime/data_folder.h"
 
 namespace twinseal::service {
 namespace {

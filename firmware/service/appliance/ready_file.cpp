@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "firmware/service/runtime/data_folder.h"
+#include "common/base/own_folder.h"
 
 namespace twinseal::service {
 

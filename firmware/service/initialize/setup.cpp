@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/base/own_folder.h"
 #include "common/crypto/digest.h"
 #include "common/crypto/x509.h"
 #include "firmware/audit/audit_log.h"
@@ -24,7 +25,6 @@
 #include "firmware/service/core_link/pin_source.h"
 #include "firmware/service/pair/pair_file.h"
 #include "firmware/service/pair/transcript.h"
-#include "firmware/service/runtime/data_folder.h"
 
 namespace twinseal::service {
 namespace {

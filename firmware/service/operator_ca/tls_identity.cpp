@@ -4,7 +4,7 @@
 
 #include <spdlog/spdlog.h>
 
-#include "firmware/service/operator_ca/provisional_tls.h"
+#include "common/crypto/provisional_tls.h"
 
 namespace twinseal::service {
 namespace {
@@ -42,7 +42,7 @@ Status TlsIdentity::UseProvisional() {
   if (Current() != nullptr) return Ok();
   TWINSEAL_ASSIGN_OR_RETURN(
       std::shared_ptr<const crypto::ServerTls> tls,
-      MakeProvisionalTls("Twinseal, signing core not ready", ca_.certificate(), clock_()));
+      crypto::MakeProvisionalTls("Twinseal, signing core not ready", ca_.certificate(), clock_()));
   Use(std::move(tls));
   return Ok();
 }

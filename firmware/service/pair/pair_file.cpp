@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 #include <google/protobuf/util/json_util.h>
 
-#include "firmware/service/runtime/data_folder.h"
+#include "common/base/own_folder.h"
 
 namespace twinseal::service {
 namespace {

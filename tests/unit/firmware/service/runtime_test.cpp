@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/own_folder.h"
 #include "firmware/service/core_link/pin_source.h"
 #include "firmware/service/health/metrics.h"
-#include "firmware/service/runtime/data_folder.h"
 #include "firmware/service/runtime/options.h"
 #include "tests/unit/firmware/service/service_fixture.h"
 
@@ -102,7 +102,7 @@ TEST(DataFolderTest, IsUsedByOneAtATime) {
     ASSERT_TRUE(first.ok());
     const Result<UniqueFd> second = LockFolder(folder.path(), std::chrono::milliseconds(0));
     ASSERT_FALSE(second.ok());
-    EXPECT_THAT(second.error().message(), HasSubstr("another twinseald"));
+    EXPECT_THAT(second.error().message(), HasSubstr("another process"));
   }
   EXPECT_TRUE(LockFolder(folder.path(), std::chrono::milliseconds(0)).ok());
 }

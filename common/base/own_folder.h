@@ -1,4 +1,4 @@
-// The appliance's folder: ours alone, and used by one twinseald at a time.
+// A service's folder: its own alone, and used by one process at a time.
 #pragma once
 
 #include <chrono>
@@ -8,7 +8,7 @@
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
 
-namespace twinseal::service {
+namespace twinseal {
 
 // Makes the folder (not its parents) if it is not there. permission_denied, by its name, when it
 // belongs to another user or is open to others; failed_precondition when it is no folder.
@@ -21,4 +21,4 @@ Result<UniqueFd> LockFolder(const std::filesystem::path& folder, std::chrono::mi
 // Replaces the file in one step: readers see the old text or the new one.
 Status WriteFileAtomically(const std::filesystem::path& path, std::string_view text);
 
-}  // namespace twinseal::service
+}  // namespace twinseal

@@ -1,4 +1,4 @@
-#include "firmware/service/runtime/data_folder.h"
+#include "common/base/own_folder.h"
 
 #include <cerrno>
 #include <cstring>
@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace twinseal::service {
+namespace twinseal {
 namespace {
 
 constexpr std::chrono::milliseconds kLockPoll{20};
@@ -54,9 +54,8 @@ Result<UniqueFd> LockFolder(const std::filesystem::path& folder, std::chrono::mi
   const auto until = std::chrono::steady_clock::now() + wait;
   while (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     if (std::chrono::steady_clock::now() >= until) {
-      return Error(
-          Code::kFailedPrecondition,
-          fmt::format("another twinseald runs on {}; stop that one first", folder.string()));
+      return Error(Code::kFailedPrecondition,
+                   fmt::format("another process uses {}; stop that one first", folder.string()));
     }
     // flock(2) itself has no time limit.
     std::this_thread::sleep_for(kLockPoll);
@@ -82,4 +81,4 @@ Status WriteFileAtomically(const std::filesystem::path& path, std::string_view t
   return Ok();
 }
 
-}  // namespace twinseal::service
+}  // namespace twinseal
