@@ -33,13 +33,36 @@ class Folder(unittest.TestCase):
         cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
 
 
-class ApplianceTest(Folder):
+class Appliances(Folder):
+    """What tests of one appliance and of a pair have in common."""
+
+    bench: Bench
+    operator: Identity
+
+    def twinseal(self, *arguments: str | Path, identity: Identity | None = None, status: int = 0,
+                 stdin: bytes | None = None, **variables: str) -> str:
+        """Runs the command line; fails the test unless it ends with `status`. Gives its output, with that on stderr
+        when it is to be refused."""
+        environment = {**os.environ, **self.bench.client_environment(), **variables}
+        if identity:
+            environment.update(TWINSEAL_CERTIFICATE=str(identity.certificate), TWINSEAL_KEY=str(identity.key))
+        done = subprocess.run([self.bench.programs.cli, *arguments], env=environment, input=stdin or b"",
+                              capture_output=True)
+        self.assertEqual(done.returncode, status,
+                         f"twinseal {' '.join(map(str, arguments))}\n{done.stdout.decode()}{done.stderr.decode()}")
+        return (done.stdout + done.stderr if status else done.stdout).decode()
+
+    def assert_verifies(self, pem: str, signature: bytes, digest: bytes, hash_name: str = "SHA256",
+                        pss: bool = False) -> None:
+        self.assertTrue(public_key(pem).verifies_digest(signature, digest, hash_name, pss),
+                        "the signature does not verify")
+
+
+class ApplianceTest(Appliances):
     """One appliance, set up and started for the class, stopped at its end with all that it started."""
 
     token = staticmethod(tokens.softhsm)
-    bench: Bench
     site: Site
-    operator: Identity
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -56,19 +79,6 @@ class ApplianceTest(Folder):
         self.addCleanup(api.close)
         return api
 
-    def twinseal(self, *arguments: str | Path, identity: Identity | None = None, status: int = 0,
-                 stdin: bytes | None = None) -> str:
-        """Runs the command line; fails the test unless it ends with `status`. Gives its output, with that on stderr
-        when it is to be refused."""
-        environment = {**os.environ, **self.bench.client_environment()}
-        if identity:
-            environment.update(TWINSEAL_CERTIFICATE=str(identity.certificate), TWINSEAL_KEY=str(identity.key))
-        done = subprocess.run([self.bench.programs.cli, *arguments], env=environment, input=stdin or b"",
-                              capture_output=True)
-        self.assertEqual(done.returncode, status,
-                         f"twinseal {' '.join(map(str, arguments))}\n{done.stdout.decode()}{done.stderr.decode()}")
-        return (done.stdout + done.stderr if status else done.stdout).decode()
-
     def issue(self, role: str, name: str, days: int = 0) -> Identity:
         """A client certificate of the operator CA's, for a key that is made here."""
         key, csr, certificate = (self.folder / f"{role}-{name}.{kind}" for kind in ("key", "csr", "pem"))
@@ -77,11 +87,6 @@ class ApplianceTest(Folder):
                                    csrPem=csr.read_text(), **({"days": days} if days else {}))
         certificate.write_text(answer["certificatePem"])
         return Identity(certificate, key, self.operator.ca)
-
-    def assert_verifies(self, pem: str, signature: bytes, digest: bytes, hash_name: str = "SHA256",
-                        pss: bool = False) -> None:
-        self.assertTrue(public_key(pem).verifies_digest(signature, digest, hash_name, pss),
-                        "the signature does not verify")
 
     def public_pem(self, key: str, **fields) -> str:
         return self.api().call("KeyService/GetPublicKey", key=key, **fields)["publicKeyPem"]

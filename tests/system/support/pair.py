@@ -1,0 +1,60 @@
+"""A pair for a test class, and what tests do with it."""
+
+import time
+from typing import Callable
+
+from bench_sites.bench import API_PORT
+from bench_sites.network import CLIENT
+from bench_sites.site import Site
+
+from .api import Api, ApiError
+from .appliance import Appliances, new_bench, operator_of
+
+PATIENCE_SECONDS = 30.0
+
+
+class PairTest(Appliances):
+    """Sites a and b and the agent, paired and ready for the class, stopped at its end. Each test finds all of it whole: what
+    a test has broken is mended before the next one."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        cls.bench = new_bench(cls.folder / "bench")
+        cls.addClassCleanup(cls.bench.down)
+        cls.bench.up(["a", "b"])
+        cls.operator = operator_of(cls.bench)
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.mend()
+
+    def mend(self) -> None:
+        self.bench.network.change(lambda plan: plan.links.clear())
+        for place in self.bench.places():
+            place.resume_all()
+        self.bench.start_all()
+
+    def site(self, name: str) -> Site:
+        return self.bench.site(name)
+
+    def api_of(self, site: str, timeout: float = PATIENCE_SECONDS) -> Api:
+        """A connection to the site as clients have it, over the links of `client`; closed when the test ends."""
+        relay = self.bench.network.plan().places[CLIENT].relay_port
+        api = Api(API_PORT, self.operator, timeout, self.bench.address(site), relay)
+        self.addCleanup(api.close)
+        return api
+
+    def until(self, what: str, done: Callable[[], bool], patience_seconds: float = PATIENCE_SECONDS) -> float:
+        """Asks again and again until it is so, or fails the test; no answer is a no. The seconds that it took."""
+        started = time.monotonic()
+        while True:
+            try:
+                if done():
+                    return time.monotonic() - started
+                why = ""
+            except (OSError, ApiError) as error:
+                why = f": {error}"
+            if time.monotonic() - started > patience_seconds:
+                self.fail(f"{what}: not within {patience_seconds:.0f} s{why}")
+            time.sleep(0.02)

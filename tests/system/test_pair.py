@@ -1,0 +1,82 @@
+"""Two sites and an agent as one service: what is made at one is there at the other, and the loss of one is survived."""
+
+import os
+import time
+import unittest
+
+from support.api import ApiError
+from support.pair import PairTest
+
+
+class Pair(PairTest):
+    def test_a_key_made_at_one_site_signs_at_both(self):
+        for maker, other in (("a", "b"), ("b", "a")):
+            name = f"made-at-{maker}"
+            self.api_of(maker).create_key(name)
+            pem = self.api_of(maker).call("KeyService/GetPublicKey", key=name)["publicKeyPem"]
+            self.assertEqual(pem, self.api_of(other).call("KeyService/GetPublicKey", key=name)["publicKeyPem"])
+            for site in "ab":
+                digest = os.urandom(32)
+                self.assert_verifies(pem, self.api_of(site).sign(name, digest), digest)
+
+    def test_a_change_holds_at_the_other_site_when_it_is_acknowledged(self):
+        self.api_of("a").create_key("barrier")
+        for number in range(10):
+            here, there = ("a", "b") if number % 2 else ("b", "a")
+            self.api_of(here).change("KeyService/DisableKey", key="barrier")
+            with self.assertRaises(ApiError) as refused:
+                self.api_of(there).sign("barrier", os.urandom(32))
+            self.assertEqual("failed_precondition", refused.exception.code)
+            self.api_of(there).change("KeyService/EnableKey", key="barrier")
+            self.api_of(here).sign("barrier", os.urandom(32))
+
+    def test_the_same_request_takes_effect_once_wherever_it_is_asked(self):
+        made = self.api_of("a").create_key("once", requestId="the-same-request")
+        again = self.api_of("b").create_key("once", requestId="the-same-request")
+        self.assertEqual(made["keyId"], again["keyId"])
+
+    def test_the_loss_of_either_site_is_survived(self):
+        self.api_of("a").create_key("survives")
+        for lost, left in (("a", "b"), ("b", "a")):
+            with self.subTest(lost=lost):
+                self.site(lost).kill()
+                api = self.api_of(left)
+                api.sign("survives", os.urandom(32))
+                name = f"made-without-{lost}"
+                taken = self.until("a change is accepted", lambda: bool(api.create_key(name, requestId=name)))
+                self.assertLess(taken, 10.0)
+                self.site(lost).start()
+                self.api_of(lost).sign(name, os.urandom(32))
+
+    def test_the_loss_of_the_agent_is_survived(self):
+        self.bench.agent().kill()
+        for site in "ab":
+            self.api_of(site).create_key(f"without-the-agent-{site}")
+            self.api_of(site).sign(f"without-the-agent-{site}", os.urandom(32))
+        self.bench.agent().start()
+
+    def test_signing_does_not_wait_for_the_other_site(self):
+        api = self.api_of("a")
+        api.create_key("near")
+        self.bench.network.change(lambda plan: plan.change(plan.directed([]), delay_ms=200.0))
+        durations = []
+        for _ in range(10):
+            started = time.monotonic()
+            api.sign("near", os.urandom(32))
+            durations.append(time.monotonic() - started)
+        self.assertLess(sorted(durations)[5], 0.15)
+        started = time.monotonic()
+        self.api_of("b").create_key("far")
+        self.assertGreater(time.monotonic() - started, 0.4)
+
+    def test_the_whole_pair_starts_again(self):
+        self.api_of("a").create_key("stays")
+        for place in self.bench.places():
+            place.kill()
+        self.bench.start_all()
+        for site in "ab":
+            self.api_of(site).sign("stays", os.urandom(32))
+
+
+if __name__ == "__main__":
+    unittest.main()
