@@ -45,19 +45,16 @@ Race::Race(const Identity& identity, std::size_t max_answer)
 
 Race::~Race() { Clear(); }
 
-Race::Lane* Race::Find(std::size_t runner) {
+Race::Lane& Race::FreeLane() {
   for (const auto& lane : handles_->lanes) {
-    if (lane->running && lane->runner == runner) return lane.get();
+    if (!lane->running) return *lane;
   }
-  return nullptr;
+  return *handles_->lanes.emplace_back(
+      std::make_unique<Lane>(handles_->identity, handles_->max_answer));
 }
 
 void Race::Enter(std::size_t runner, const Request& request) {
-  auto& lanes = handles_->lanes;
-  const auto idle = std::ranges::find_if(lanes, [](const auto& lane) { return !lane->running; });
-  if (idle == lanes.end())
-    lanes.push_back(std::make_unique<Lane>(handles_->identity, handles_->max_answer));
-  Lane& lane = idle == lanes.end() ? *lanes.back() : **idle;
+  Lane& lane = FreeLane();
   lane.runner = runner;
   lane.running = true;
   lane.refused = handles_->multi == nullptr ? CURLE_FAILED_INIT : lane.exchange.Prepare(request);
@@ -102,9 +99,11 @@ std::optional<Race::Finish> Race::Next(Clock::time_point until) {
   }
 }
 
-Timing Race::Leave(std::size_t runner) {
-  Lane* const lane = Find(runner);
-  return lane == nullptr ? Timing{} : Take(*lane, CURLE_ABORTED_BY_CALLBACK).timing;
+Race::Finish Race::Leave(std::size_t runner) {
+  const auto& lanes = handles_->lanes;
+  const auto lane = std::ranges::find_if(
+      lanes, [&](const auto& one) { return one->running && one->runner == runner; });
+  return Take(**lane, CURLE_OPERATION_TIMEDOUT);
 }
 
 void Race::Clear() {

@@ -33,8 +33,8 @@ class Race {
   // The next that finishes; nothing when the time has passed or somebody called Wake.
   std::optional<Finish> Next(std::chrono::steady_clock::time_point until);
 
-  // Ends one that runs, and its connection: how far it got.
-  Timing Leave(std::size_t runner);
+  // Ends one that runs, and its connection: as one whose time is over.
+  Finish Leave(std::size_t runner);
   // Ends all that run.
   void Clear();
 
@@ -45,7 +45,7 @@ class Race {
   struct Lane;
   struct Handles;
 
-  Lane* Find(std::size_t runner);
+  Lane& FreeLane();
   Finish Take(Lane& lane, int done);
 
   std::unique_ptr<Handles> handles_;

@@ -1,0 +1,140 @@
+#include "common/client/caller.h"
+
+#include <atomic>
+#include <utility>
+#include <vector>
+
+#include <google/protobuf/message.h>
+
+#include "common/base/mutex.h"
+#include "common/client/errand.h"
+#include "common/client/health.h"
+#include "common/connect/client_call.h"
+#include "common/connect/codec.h"
+#include "common/https/pool.h"
+#include "common/https/race.h"
+
+namespace twinseal::client {
+
+using connect::CallOptions;
+
+class Caller::Impl {
+ public:
+  explicit Impl(connect::ClientOptions options)
+      : endpoints_(std::move(options.endpoints)),
+        identity_{std::move(options.ca_pem), std::move(options.certificate_pem),
+                  std::move(options.key_pem), std::move(options.proxy), options.any_server},
+        health_(endpoints_.size(), Clock::now()),
+        common_{endpoints_, options.connect_timeout, health_, stopped_} {}
+
+  const std::vector<std::string>& endpoints() const { return endpoints_; }
+
+  Status Call(std::string_view path, const google::protobuf::Message& request,
+              google::protobuf::Message& response, const CallOptions& options) {
+    return Run(health_.Order(path, options.repeatable, Clock::now()), path, request, response,
+               options);
+  }
+
+  Status CallAt(std::size_t endpoint, std::string_view path,
+                const google::protobuf::Message& request, google::protobuf::Message& response,
+                CallOptions options) {
+    options.persist = std::chrono::milliseconds(0);
+    return Run({{endpoint}}, path, request, response, options);
+  }
+
+  Result<std::string> GetAt(std::size_t endpoint, std::string_view path,
+                            const CallOptions& options) {
+    const https::Pool<https::Race>::Lease race = races_.Take();
+    const UnderWay under_way(*this, *race);
+    race->Enter(endpoint, {endpoints_[endpoint] + std::string(path),
+                           {},
+                           nullptr,
+                           {options.timeout, common_.connect_timeout}});
+    while (!stopped_.load()) {
+      // libcurl minds the time.
+      if (auto finish = race->Next(Time::max()))
+        return connect::ReadPlainOutcome(endpoints_[endpoint], std::move(finish->outcome));
+    }
+    race->Clear();
+    return Error(Code::kCanceled, "the call was ended: its client is closed");
+  }
+
+  void Stop() TWINSEAL_EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    stopped_.store(true);
+    for (https::Race* const race : racing_) race->Wake();
+    while (!racing_.empty()) ended_.Wait(mutex_);
+  }
+
+ private:
+  // A race that Stop must end.
+  class UnderWay {
+   public:
+    UnderWay(Impl& impl, https::Race& race) : impl_(impl), race_(race) {
+      const MutexLock lock(impl_.mutex_);
+      impl_.racing_.push_back(&race_);
+    }
+    ~UnderWay() {
+      const MutexLock lock(impl_.mutex_);
+      std::erase(impl_.racing_, &race_);
+      if (impl_.racing_.empty()) impl_.ended_.NotifyAll();
+    }
+    UnderWay(const UnderWay&) = delete;
+    UnderWay& operator=(const UnderWay&) = delete;
+
+   private:
+    Impl& impl_;
+    https::Race& race_;
+  };
+
+  Status Run(Health::Plan plan, std::string_view path, const google::protobuf::Message& request,
+             google::protobuf::Message& response, const CallOptions& options) {
+    TWINSEAL_ASSIGN_OR_RETURN(const std::string body,
+                              connect::Encode(connect::Encoding::kProto, request));
+    const https::Pool<https::Race>::Lease race = races_.Take();
+    const UnderWay under_way(*this, *race);
+    return Errand(common_, {path, body, options}, *race, std::move(plan)).Run(response);
+  }
+
+  const std::vector<std::string> endpoints_;
+  const https::Identity identity_;
+  std::atomic<bool> stopped_{false};
+  Health health_;
+  const Errands common_;
+  https::Pool<https::Race> races_{identity_, connect::kMaxAnswerBytes};
+  Mutex mutex_;
+  Condition ended_;
+  std::vector<https::Race*> racing_ TWINSEAL_GUARDED_BY(mutex_);
+};
+
+Caller::Caller(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Caller::~Caller() { impl_->Stop(); }
+
+Result<std::unique_ptr<Caller>> Caller::Create(connect::ClientOptions options) {
+  TWINSEAL_RETURN_IF_ERROR(connect::CheckOptions(options));
+  TWINSEAL_RETURN_IF_ERROR(https::Start());
+  return std::unique_ptr<Caller>(new Caller(std::make_unique<Impl>(std::move(options))));
+}
+
+std::size_t Caller::endpoint_count() const { return impl_->endpoints().size(); }
+const std::string& Caller::endpoint(std::size_t index) const { return impl_->endpoints()[index]; }
+
+Status Caller::Call(std::string_view path, const google::protobuf::Message& request,
+                    google::protobuf::Message& response, const CallOptions& options) {
+  return impl_->Call(path, request, response, options);
+}
+
+Status Caller::CallAt(std::size_t endpoint, std::string_view path,
+                      const google::protobuf::Message& request, google::protobuf::Message& response,
+                      const CallOptions& options) {
+  return impl_->CallAt(endpoint, path, request, response, options);
+}
+
+Result<std::string> Caller::GetAt(std::size_t endpoint, std::string_view path,
+                                  const CallOptions& options) {
+  return impl_->GetAt(endpoint, path, options);
+}
+
+void Caller::Stop() { impl_->Stop(); }
+
+}  // namespace twinseal::client
