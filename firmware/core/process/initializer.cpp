@@ -58,7 +58,7 @@ Status Initializer::Initialize(const v1::CoreInitializeRequest& request,
   return WithSession([&](hsm::Session& session) -> Status {
     TWINSEAL_ASSIGN_OR_RETURN(
         const Bytes identity,
-        MakeApplianceKeys(session, request.join() ? SetUp::kToJoin : SetUp::kWithDomain));
+        MakeApplianceKeys(session, request.join() ? KeySet::kToJoin : KeySet::kWithDomain));
     spdlog::info(request.join() ? "the token is set up to join a domain" : "the token is set up");
     response.mutable_initialize()->set_identity_public_key_der(ToString(identity));
     return Ok();

@@ -115,7 +115,7 @@ Status CheckToken(hsm::Session& session, const hsm::Capabilities& capabilities) 
       kTokenUnfit);
 }
 
-Result<Bytes> MakeApplianceKeys(hsm::Session& session, SetUp set_up) {
+Result<Bytes> MakeApplianceKeys(hsm::Session& session, KeySet key_set) {
   for (const Wanted& wanted : kWanted) {
     TWINSEAL_ASSIGN_OR_RETURN(const std::size_t count, Count(session, wanted));
     if (count == 0) continue;
@@ -132,7 +132,7 @@ Result<Bytes> MakeApplianceKeys(hsm::Session& session, SetUp set_up) {
   // Each handle destroys its object unless all of them were made.
   hsm::ObjectHandle domain_kek;
   hsm::ObjectHandle binding;
-  if (set_up == SetUp::kWithDomain) {
+  if (key_set == KeySet::kWithDomain) {
     TWINSEAL_ASSIGN_OR_RETURN(domain_kek, hsm::GenerateWrappingKey(session, kDomainKekOptions));
     TWINSEAL_ASSIGN_OR_RETURN(binding, hsm::GenerateMacKey(session, kBindingKeyOptions));
   }

@@ -25,7 +25,7 @@ Status CheckSiteKeys(hsm::Session& session);
 // is missing.
 Status CheckToken(hsm::Session& session, const hsm::Capabilities& capabilities);
 
-enum class SetUp : std::uint8_t {
+enum class KeySet : std::uint8_t {
   kWithDomain,  // All four keys: a domain of its own.
   kToJoin,      // Site KEK and identity key: the domain's two keys come by pairing.
 };
@@ -33,6 +33,6 @@ enum class SetUp : std::uint8_t {
 // Makes the keys. failed_precondition, with nothing changed, when one of the four is there already;
 // kTokenUnfit, with nothing changed, as CheckToken says. When the token fails in the middle, those
 // made by then are destroyed again. Answers with the identity key's SubjectPublicKeyInfo.
-Result<Bytes> MakeApplianceKeys(hsm::Session& session, SetUp set_up = SetUp::kWithDomain);
+Result<Bytes> MakeApplianceKeys(hsm::Session& session, KeySet key_set = KeySet::kWithDomain);
 
 }  // namespace twinseal::core

@@ -81,9 +81,32 @@ TEST(MakeJobTest, RefusesWhatCannotBeAndNamesTheField) {
 }
 
 TEST(MakeJobTest, RefusesToSetUpATokenWhileServing) {
-  ReceivedRequest received;
-  received.request.mutable_initialize();
-  EXPECT_EQ(MakeJob(std::move(received), Clock::now()).error().code(), Code::kFailedPrecondition);
+  std::vector<ReceivedRequest> requests(4);
+  requests[0].request.mutable_initialize();
+  requests[1].request.mutable_make_transport_key();
+  requests[2].request.mutable_take_domain();
+  requests[3].request.mutable_drop_domain();
+  for (ReceivedRequest& received : requests) {
+    const auto job = MakeJob(std::move(received), Clock::now());
+    ASSERT_FALSE(job.ok());
+    EXPECT_EQ(job.error().code(), Code::kFailedPrecondition);
+    EXPECT_THAT(job.error().message(), testing::HasSubstr("--initialize"));
+  }
+}
+
+TEST(MakeJobTest, TakesWhatTheDomainIsAskedFor) {
+  std::vector<ReceivedRequest> requests(4);
+  requests[0].request.mutable_sign_as_identity();
+  requests[1].request.mutable_wrap_domain();
+  requests[2].request.mutable_prove_domain();
+  requests[3].request.mutable_derive_secret();
+  for (ReceivedRequest& received : requests) {
+    const auto job = MakeJob(std::move(received), Clock::now());
+    ASSERT_TRUE(job.ok());
+    EXPECT_EQ((*job)->line, Line());
+    EXPECT_EQ((*job)->joinable_items, 0U);
+    EXPECT_EQ((*job)->patience, kKeyPatience);
+  }
 }
 
 }  // namespace

@@ -80,7 +80,7 @@ class PlacesTest : public testing::TestWithParam<Kinds> {
 
   void SetUp() override {
     ASSERT_THAT(MakeApplianceKeys(holder_->session()), Succeeds());
-    ASSERT_THAT(MakeApplianceKeys(joiner_->session(), SetUp::kToJoin), Succeeds());
+    ASSERT_THAT(MakeApplianceKeys(joiner_->session(), KeySet::kToJoin), Succeeds());
   }
 
   // The joiner's transport key, and the domain wrapped under it.

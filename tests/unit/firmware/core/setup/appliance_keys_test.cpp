@@ -71,6 +71,25 @@ TEST_P(ApplianceKeysTest, OnlyWhatPairingSharesMayBeWrapped) {
   EXPECT_TRUE(flag(CKO_PRIVATE_KEY, kIdentityLabel, CKA_SENSITIVE));
 }
 
+TEST_P(ApplianceKeysTest, AnApplianceThatIsToJoinGetsTwo) {
+  hsm::Session& session = Connect();
+  EXPECT_THAT(CheckSiteKeys(session).error().message(),
+              HasSubstr("twinseal-site-kek, twinseal-identity;"));
+  const Result<Bytes> identity = MakeApplianceKeys(session, KeySet::kToJoin);
+  ASSERT_TRUE(identity.ok()) << identity.error().Describe();
+  EXPECT_TRUE(crypto::PublicKey::FromDer(*identity).ok());
+  EXPECT_TRUE(CheckSiteKeys(session).ok());
+  for (const std::string_view label : {kDomainKekLabel, kBindingKeyLabel}) {
+    EXPECT_EQ(session.FindTokenObject(CKO_SECRET_KEY, label).error().code(), Code::kNotFound);
+  }
+  const Status complete = CheckApplianceKeys(session);
+  EXPECT_EQ(complete.error().origin(), kNotSetUp);
+  EXPECT_THAT(complete.error().message(), HasSubstr("`twinseal pair create`"));
+  for (const KeySet key_set : {KeySet::kToJoin, KeySet::kWithDomain}) {
+    EXPECT_EQ(MakeApplianceKeys(session, key_set).error().code(), Code::kFailedPrecondition);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Tokens, ApplianceKeysTest,
                          testing::Values(test::TokenKind::kSoftHsm, test::TokenKind::kNss),
                          [](const auto& kind) { return test::Name(kind.param); });
