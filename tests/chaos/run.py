@@ -21,7 +21,7 @@ from support.api import Api, Identity
 
 from . import surroundings
 from .clients import Changer, Client, Creator, KeyPlan, Signer, Worker
-from .faults import KINDS, Act, Schedule, heal, inject
+from .faults import KINDS, Act, Scene, Schedule, heal, inject
 from .history import History
 
 READY_PATIENCE_SECONDS = 60.0
@@ -41,6 +41,7 @@ class ChaosError(Exception):
 class Run:
     def __init__(self, bench: Bench, history: History, options: argparse.Namespace):
         self._bench, self._history, self._options = bench, history, options
+        self._scene = Scene(bench)
         self._sites = bench.files.site_names()
         self._stop = threading.Event()
         self._workers: list[Worker] = []
@@ -118,9 +119,9 @@ class Run:
             self._look_at_workers()
 
     def _perform_act(self, act: Act) -> None:
-        inject(self._bench, act)
+        inject(self._scene, act)
         time.sleep(act.hold_seconds)
-        heal(self._bench, act)
+        heal(self._scene, act)
         healed = time.monotonic()
         self._await_ready(act)
         self.slowest_return = max(self.slowest_return, time.monotonic() - healed)
@@ -156,8 +157,10 @@ def _check(history: Path) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     folder = (options.folder or REPOSITORY / "build" / "chaos" / str(options.seed)).absolute()
+    if options.overwrite:
+        shutil.rmtree(folder, ignore_errors=True)
     if folder.exists() and any(folder.iterdir()):
-        raise BenchError(f"{folder} is not empty. Remove it, or name another with --folder.")
+        raise BenchError(f"{folder} is not empty. Name another with --folder, or say --overwrite.")
     folder.mkdir(parents=True, exist_ok=True)
     if "TWINSEAL_PROGRAMS" not in os.environ:
         build_with_tests("twinseal_surroundings")
@@ -209,16 +212,18 @@ def _replay(options: argparse.Namespace) -> str:
 
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="chaos", description="Brings up a pair, lets clients at both ends sign and change keys while faults come and "
-                                  "go, and has the checker prove or refute what they saw.",
-        epilog="A seed fixes which faults come, where, in what order and for how long, and what each client wants to do; "
-               "not how the machine interleaves them.")
+        prog="chaos",
+        description="Brings up a pair, lets clients at both ends sign and change keys while faults come and go, and "
+                    "has the checker prove or refute what they saw.",
+        epilog="A seed fixes which faults come, where, in what order and for how long, and what each client wants to "
+               "do; not how the machine interleaves them.")
     parser.add_argument("--minutes", type=float, default=5.0, help="how long faults come (default 5)")
     parser.add_argument("--faults", type=int, default=0, metavar="N", help="at most so many faults")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000), help="default: by chance")
     parser.add_argument("--clients", type=int, default=2, help="signers and changers at each end (default 2 of each)")
     parser.add_argument("--only", action="append", choices=KINDS, help="only faults of this kind; may be repeated")
     parser.add_argument("--folder", type=Path, help="for the history and the bench (default: build/chaos/SEED)")
+    parser.add_argument("--overwrite", action="store_true", help="remove what an earlier run left in the folder")
     parser.add_argument("--keep", action="store_true", help="keep the folder also when nothing is wrong")
     return parser
 

@@ -1,5 +1,5 @@
-"""A site's wall clock and disk: tests/support/surroundings, loaded into its processes, reads what is written here. etcd makes
-its system calls itself and so has the machine's own."""
+"""A site's wall clock and disk: tests/support/surroundings, loaded into its processes, reads what is written here. etcd
+makes its system calls itself and so has the machine's own."""
 
 import os
 import struct
