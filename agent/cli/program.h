@@ -35,6 +35,8 @@ class Context {
   // One endpoint, as the caller that the configuration names; with `any_server`, as nobody and
   // whatever its certificate.
   Result<std::unique_ptr<Remote>> ConnectTo(const std::string& endpoint, bool any_server = false);
+  // What another configuration than the user's names.
+  Result<std::unique_ptr<Remote>> Connect(const Config& config) { return connect_(config); }
 
   // What the global options set.
   std::optional<std::string> config_file;

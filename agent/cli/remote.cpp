@@ -5,12 +5,16 @@
 #include "agent/cli/files.h"
 #include "agent/cli/text.h"
 #include "common/base/secret.h"
-#include "common/connect/client.h"
+#include "common/client/caller.h"
 
 namespace twinseal::cli {
 namespace {
 
 constexpr std::string_view kPackage = "/twinseal.v1.";
+
+// When no appliance serves: one that restarts, or a ledger that elects a leader, takes a second or
+// two. A person waits no longer to be told that nothing runs.
+constexpr std::chrono::seconds kPersist{5};
 
 std::string_view Advice(Code code) {
   switch (code) {
@@ -37,23 +41,24 @@ std::string_view Advice(Code code) {
 
 class ConnectedRemote : public Remote {
  public:
-  ConnectedRemote(std::vector<std::string> endpoints, std::unique_ptr<connect::Client> client,
+  ConnectedRemote(std::vector<std::string> endpoints, std::unique_ptr<client::Caller> caller,
                   std::chrono::milliseconds timeout)
-      : endpoints_(std::move(endpoints)), client_(std::move(client)) {
+      : endpoints_(std::move(endpoints)), caller_(std::move(caller)) {
     call_.timeout = timeout;
+    call_.persist = kPersist;
   }
 
   const std::vector<std::string>& endpoints() const override { return endpoints_; }
 
   Status CallAny(std::string_view procedure, const google::protobuf::Message& request,
                  google::protobuf::Message& response) override {
-    return Advised(client_->Call(Path(procedure), request, response, call_));
+    return Advised(caller_->Call(Path(procedure), request, response, call_));
   }
 
   Status CallAt(std::size_t endpoint, std::string_view procedure,
                 const google::protobuf::Message& request,
                 google::protobuf::Message& response) override {
-    return Advised(client_->CallAt(endpoint, Path(procedure), request, response, call_));
+    return Advised(caller_->CallAt(endpoint, Path(procedure), request, response, call_));
   }
 
  private:
@@ -65,15 +70,15 @@ class ConnectedRemote : public Remote {
   }
 
   std::vector<std::string> endpoints_;
-  std::unique_ptr<connect::Client> client_;
+  std::unique_ptr<client::Caller> caller_;
   connect::CallOptions call_;
 };
 
 Result<std::unique_ptr<Remote>> Connect(connect::ClientOptions options, const Config& config) {
-  TWINSEAL_ASSIGN_OR_RETURN(std::unique_ptr<connect::Client> client,
-                            connect::Client::Create(std::move(options)));
+  TWINSEAL_ASSIGN_OR_RETURN(std::unique_ptr<client::Caller> caller,
+                            client::Caller::Create(std::move(options)));
   return std::unique_ptr<Remote>(
-      std::make_unique<ConnectedRemote>(config.endpoints, std::move(client), config.timeout));
+      std::make_unique<ConnectedRemote>(config.endpoints, std::move(caller), config.timeout));
 }
 
 Result<Secret> ReadSecretFile(const std::string& path) {

@@ -19,8 +19,8 @@ struct Surroundings {
   // Nothing when the variable is not set.
   std::function<std::optional<std::string>(const std::string& name)> environment;
   // For what waits for other machines and other people: the time, and letting some of it go by.
-  std::function<std::chrono::steady_clock::time_point()> now;
-  std::function<void(std::chrono::milliseconds)> pause;
+  std::function<std::chrono::steady_clock::time_point()> now = {};
+  std::function<void(std::chrono::milliseconds)> pause = {};
 };
 
 }  // namespace twinseal::cli

@@ -26,10 +26,11 @@ constexpr std::int64_t kMaxDurationSeconds = 100LL * 365 * 86'400;
 
 template <typename Enum>
 Result<Enum> ParseEnum(const EnumDescriptor& descriptor, std::string_view what,
-                       std::string_view word) {
+                       std::string_view word, int without = 0) {
   std::string words;
   for (int i = 1; i < descriptor.value_count(); ++i) {
     const EnumValueDescriptor& value = *descriptor.value(i);
+    if (value.number() == without) continue;
     if (Word(value) == word) return static_cast<Enum>(value.number());
     words += (words.empty() ? "" : ", ") + Word(value);
   }
@@ -88,7 +89,7 @@ Result<v1::Isolation> ParseIsolation(std::string_view word) {
   return ParseEnum<v1::Isolation>(*v1::Isolation_descriptor(), "isolation rule", word);
 }
 Result<v1::Role> ParseRole(std::string_view word) {
-  return ParseEnum<v1::Role>(*v1::Role_descriptor(), "role", word);
+  return ParseEnum<v1::Role>(*v1::Role_descriptor(), "role", word, v1::SITE);
 }
 
 Result<std::chrono::seconds> ParseDuration(std::string_view text) {

@@ -27,6 +27,7 @@ std::string Word(v1::Isolation isolation);
 // invalid_argument that lists the words there are.
 Result<v1::Storage> ParseStorage(std::string_view word);
 Result<v1::Isolation> ParseIsolation(std::string_view word);
+// Sites issue their certificates to themselves: nobody asks for that role.
 Result<v1::Role> ParseRole(std::string_view word);
 
 // "30d", "12h", "90m", "45s", "2w" or "0"; at most 100 years. invalid_argument for anything else, a

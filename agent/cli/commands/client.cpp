@@ -101,8 +101,9 @@ void AddClient(CLI::App& root, Commands& commands) {
       ->type_name("")
       ->required();
   AddParsed(*app, "--role", options->role, ParseRole,
-            "application: signs with keys that name it; auditor: reads; operator: does everything")
-      ->type_name("application|auditor|operator")
+            "application: signs with keys that name it; auditor: reads; operator: does everything; "
+            "agent: a pair's witness")
+      ->type_name("application|auditor|operator|agent")
       ->required();
   app->add_option("--out-dir", options->folder,
                   "Where NAME.key, NAME.pem and ca.pem go (default .)")

@@ -1,4 +1,5 @@
 // `twinseal status`: how each appliance of the configuration is.
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -9,6 +10,9 @@
 #include "agent/cli/commands/commands.h"
 #include "agent/cli/commands/options.h"
 #include "agent/cli/json.h"
+#include "agent/cli/pair/endpoints.h"
+#include "agent/cli/pair/survey.h"
+#include "agent/cli/pair/survey_print.h"
 #include "agent/cli/program.h"
 #include "agent/cli/table.h"
 #include "agent/cli/words.h"
@@ -17,23 +21,8 @@
 namespace twinseal::cli {
 namespace {
 
-struct Asked {
-  std::string endpoint;
-  Result<v1::GetStatusResponse> status;
-};
-
-std::string KeysByState(const v1::GetStatusResponse& status) {
-  std::string text;
-  // In the order of a key's life, which is that of the enumeration.
-  for (int state = v1::KeyState_MIN; state <= v1::KeyState_MAX; ++state) {
-    if (!v1::KeyState_IsValid(state)) continue;
-    std::string name = Word(static_cast<v1::KeyState>(state));
-    auto found = status.keys_by_state().find(name);
-    if (found == status.keys_by_state().end() || found->second == 0) continue;
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", found->second, name);
-  }
-  return text.empty() ? "none" : text;
-}
+// Who cannot answer in this time is not well, and the others are to be shown.
+constexpr std::chrono::seconds kGlance{5};
 
 std::string Hsm(const v1::GetStatusResponse& status) {
   std::string text = status.hsm_model();
@@ -43,7 +32,7 @@ std::string Hsm(const v1::GetStatusResponse& status) {
                      status.hsm_state(), Count(status.hsm_sessions(), "session"));
 }
 
-void PrintOne(std::ostream& out, const Asked& asked) {
+void PrintOne(std::ostream& out, const ApplianceAnswer& asked) {
   Fields fields;
   fields.Add("Appliance", asked.endpoint);
   if (!asked.status.ok()) {
@@ -71,42 +60,50 @@ void PrintOne(std::ostream& out, const Asked& asked) {
   fields.Print(out);
 }
 
-void PrintJson(std::ostream& out, const std::vector<Asked>& all) {
-  JsonWriter json(out);
-  json.BeginObject().Key("appliances").BeginArray();
-  for (const Asked& asked : all) {
+void WriteAppliances(JsonWriter& json, const std::vector<ApplianceAnswer>& all, bool paired) {
+  json.Key("appliances").BeginArray();
+  for (const ApplianceAnswer& asked : all) {
     json.BeginObject().Key("endpoint").String(asked.endpoint).Key("error");
-    if (asked.status.ok()) {
-      json.Null().Key("status").Message(*asked.status);
-    } else {
-      json.String(asked.status.error().message()).Key("status").Null();
+    asked.status.ok() ? json.Null() : json.String(asked.status.error().message());
+    json.Key("status");
+    asked.status.ok() ? json.Message(*asked.status) : json.Null();
+    if (paired) {
+      json.Key("pair");
+      asked.pair.ok() ? json.Message(*asked.pair) : json.Null();
     }
     json.EndObject();
   }
-  json.EndArray().EndObject().Finish();
+  json.EndArray();
 }
 
-Status ShowStatus(Context& context, OutputForm form) {
-  TWINSEAL_ASSIGN_OR_RETURN(Remote* const remote, context.remote());
-  std::vector<Asked> all;
+void ShowEach(std::ostream& out, const std::vector<ApplianceAnswer>& all,
+              const std::optional<AgentAnswer>& agent, OutputForm form) {
+  if (form == OutputForm::kJson) {
+    JsonWriter json(out);
+    json.BeginObject();
+    WriteAppliances(json, all, false);
+    if (agent) WriteAgent(json, agent);
+    json.EndObject().Finish();
+    return;
+  }
+  for (const ApplianceAnswer& asked : all) {
+    if (&asked != &all.front()) out << '\n';
+    PrintOne(out, asked);
+  }
+  if (agent) PrintAgent(out << '\n', *agent);
+}
+
+// Appliances of which none tells of a pair: all of them have to be ready.
+Status ShowAlone(Context& context, const std::vector<ApplianceAnswer>& all,
+                 const std::optional<AgentAnswer>& agent, OutputForm form) {
+  ShowEach(context.out(), all, agent, form);
   std::size_t failing = 0;
   std::string first_reason;
-  for (std::size_t i = 0; i < remote->endpoints().size(); ++i) {
-    v1::GetStatusResponse response;
-    const Status called =
-        remote->CallAt(i, "ApplianceService/GetStatus", v1::GetStatusRequest(), response);
-    all.push_back({remote->endpoints()[i],
-                   called.ok() ? Result<v1::GetStatusResponse>(response) : called.error()});
-    if (called.ok() && response.ready()) continue;
-    if (failing++ == 0)
-      first_reason = called.ok() ? "not ready: " + response.reason() : called.error().message();
-  }
-  if (form == OutputForm::kJson) {
-    PrintJson(context.out(), all);
-  } else {
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      if (i > 0) context.out() << '\n';
-      PrintOne(context.out(), all[i]);
+  for (const ApplianceAnswer& asked : all) {
+    if (asked.status.ok() && asked.status->ready()) continue;
+    if (failing++ == 0) {
+      first_reason = asked.status.ok() ? "not ready: " + asked.status->reason()
+                                       : asked.status.error().message();
     }
   }
   if (failing == 0) return Ok();
@@ -115,12 +112,44 @@ Status ShowStatus(Context& context, OutputForm form) {
                                                failing, all.size()));
 }
 
+std::optional<AgentAnswer> AskAgent(Context& context, Config config, const std::string& endpoint) {
+  if (endpoint.empty()) return std::nullopt;
+  config.endpoints = {endpoint};
+  const Result<std::unique_ptr<Remote>> agent = context.Connect(config);
+  if (!agent.ok()) return AgentAnswer{endpoint, agent.error()};
+  return AgentAnswer{endpoint,
+                     CallOne<v1::GetPairHealthResponse>(**agent, 0, "AgentService/GetPairHealth",
+                                                        v1::GetPairHealthRequest())};
+}
+
+Status ShowStatus(Context& context, OutputForm form) {
+  TWINSEAL_ASSIGN_OR_RETURN(Config config, context.config());
+  config.timeout = std::min(config.timeout, kGlance);
+  TWINSEAL_ASSIGN_OR_RETURN(const std::unique_ptr<Remote> remote, context.Connect(config));
+  const std::vector<ApplianceAnswer> all = AskAppliances(*remote);
+  const std::optional<AgentAnswer> agent =
+      AskAgent(context, config, config.agent.empty() ? AgentEndpointOf(all) : config.agent);
+  const std::optional<PairSummary> pair = Summarize(all, agent);
+  if (!pair) return ShowAlone(context, all, agent, form);
+  if (form == OutputForm::kJson) {
+    JsonWriter json(context.out());
+    json.BeginObject();
+    WriteAppliances(json, all, true);
+    WritePairSummary(json, *pair, agent);
+    json.EndObject().Finish();
+  } else {
+    PrintPairSummary(context.out(), *pair, all, agent);
+  }
+  if (pair->ready_sites > 0) return Ok();
+  return Error(Code::kUnavailable, "no site of the pair can sign; see the reasons above");
+}
+
 }  // namespace
 
 void AddStatus(CLI::App& root, Commands& commands) {
   const auto form = std::make_shared<OutputForm>(OutputForm::kTable);
-  CLI::App* const app = root.add_subcommand(
-      "status", "Show how each appliance is; exit status 1 when one is not ready");
+  CLI::App* const app =
+      root.add_subcommand("status", "Show how the pair is, or each appliance that is alone");
   AddOutput(*app, *form);
   app->callback([form, &commands] {
     commands.Select(

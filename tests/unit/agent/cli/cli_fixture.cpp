@@ -46,12 +46,14 @@ Status FakeAppliances::Serve(std::size_t endpoint, std::string_view procedure,
   std::shared_ptr<google::protobuf::Message> copy(request.New());
   copy->CopyFrom(request);
   calls_.push_back({endpoint, std::string(procedure), copy});
+  if (on_call) on_call(std::string(procedure), false);
   if (const auto broken = broken_.find(endpoint); broken != broken_.end()) return broken->second;
   const auto handler = handlers_.find(std::string(procedure));
   if (handler == handlers_.end())
     return Error(Code::kUnimplemented, "the fake has no " + std::string(procedure));
   std::string answer;
   TWINSEAL_RETURN_IF_ERROR(handler->second(request.SerializeAsString(), answer));
+  if (on_call) on_call(std::string(procedure), true);
   if (!response.ParseFromString(answer))
     return Error(Code::kInternal, "the fake's answer is of another type");
   return Ok();

@@ -56,6 +56,9 @@ class FakeAppliances {
   }
 
   const std::vector<RecordedCall>& calls() const { return calls_; }
+  // Called around each call: before it is served and, with `served`, before it is answered. What it
+  // throws ends the command there.
+  std::function<void(const std::string& procedure, bool served)> on_call;
   std::vector<std::string>& endpoints() { return endpoints_; }
   Status Serve(std::size_t endpoint, std::string_view procedure,
                const google::protobuf::Message& request, google::protobuf::Message& response);

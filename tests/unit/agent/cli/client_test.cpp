@@ -131,7 +131,7 @@ TEST_F(ClientIssue, NamesThatAreNoNamesAreWrongUsage) {
   EXPECT_EQ(Twinseal({"client", "issue", "builder"}).status, ExitStatus::kWrongUsage);
   EXPECT_EQ(Twinseal({"client", "issue", "builder", "--role", "king"}).err,
             "twinseal: client issue: --role: 'king' is no role; there are operator, auditor, "
-            "application; see `twinseal "
+            "application, agent; see `twinseal "
             "client issue --help`\n");
   EXPECT_EQ(Twinseal({"client", "issue", "builder", "--role", "auditor", "--days", "3651"}).status,
             ExitStatus::kWrongUsage);

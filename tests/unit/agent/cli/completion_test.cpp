@@ -55,8 +55,9 @@ class Completion : public CliTest {
 };
 
 TEST_F(Completion, OffersCommands) {
-  EXPECT_THAT(Complete({""}), UnorderedElementsAre("status", "key", "sign", "verify", "audit",
-                                                   "client", "appliance", "completion", "version"));
+  EXPECT_THAT(Complete({""}),
+              UnorderedElementsAre("status", "key", "sign", "verify", "audit", "client",
+                                   "appliance", "pair", "maintenance", "completion", "version"));
   EXPECT_THAT(Complete({"st"}), ElementsAre("status"));
   EXPECT_THAT(Complete({"key", ""}),
               UnorderedElementsAre("create", "list", "show", "public", "rotate", "enable",
@@ -71,7 +72,7 @@ TEST_F(Completion, OffersOptionsAndTheirWords) {
               ElementsAre("ec-p256", "ec-p384", "ec-p521"));
   EXPECT_THAT(Complete({"status", "--output", ""}), ElementsAre("table", "json"));
   EXPECT_THAT(Complete({"client", "issue", "x", "--role", "a"}),
-              UnorderedElementsAre("auditor", "application"));
+              UnorderedElementsAre("auditor", "application", "agent"));
   EXPECT_THAT(Complete({"sign", "--ti"}), ElementsAre("--timeout"));
 }
 

@@ -195,7 +195,8 @@ TEST_F(KeyCommands, ShowPrintsTheContractAsJson) {
   },
   "revision": "1",
   "createdUnixMs": "1795233906789",
-  "destructionUnixMs": "0"
+  "destructionUnixMs": "0",
+  "uninformedSites": []
 }
 )");
 }

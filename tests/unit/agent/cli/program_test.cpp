@@ -68,7 +68,7 @@ TEST_F(Program, TheConfigurationComesFromAFileWhereTheEnvironmentIsSilent) {
                                 "certificate = \"/c/me.pem\"\n"
                                 "key = \"/c/me.key\"\n"
                                 "ca = \"/c/ca.pem\"\n");
-  Twinseal({"status", "--config", file, "--timeout", "7"});
+  Twinseal({"key", "list", "--config", file, "--timeout", "7"});
   EXPECT_THAT(last_config.endpoints,
               ::testing::ElementsAre("https://a.example:1", "https://b.example:2"));
   EXPECT_EQ(last_config.certificate, "/c/me.pem");
@@ -93,7 +93,8 @@ TEST_F(Program, AWrongConfigurationIsNamed) {
   environment.clear();
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"endpoint = \"https://a\"\n",
-       "there is no setting 'endpoint'; there are endpoints, certificate, key, ca and agent"},
+       "there is no setting 'endpoint'; there are endpoints, certificate, key, ca, agent "
+       "and proxy"},
       {"endpoints = \"http://a:1\"\ncertificate='c'\nkey='k'\nca='a'\n",
        "'http://a:1' is no endpoint; write https://HOST:PORT"},
       {"endpoints = \"https://a:1/path\"\ncertificate='c'\nkey='k'\nca='a'\n", "is no endpoint"},
