@@ -82,8 +82,8 @@ ClientOptions ServerTest::CurlOptions() {
   return options;
 }
 
-std::unique_ptr<Client> ServerTest::CurlClient() {
-  Result<std::unique_ptr<Client>> client = Client::Create(CurlOptions());
+std::unique_ptr<client::Caller> ServerTest::CurlClient() {
+  Result<std::unique_ptr<client::Caller>> client = client::Caller::Create(CurlOptions());
   EXPECT_TRUE(client.ok()) << client.error().Describe();
   return *std::move(client);
 }

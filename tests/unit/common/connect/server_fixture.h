@@ -10,7 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "common/base/mutex.h"
-#include "common/connect/client.h"
+#include "common/client/caller.h"
 #include "common/connect/server.h"
 #include "tests/support/certificates.h"
 #include "tests/unit/common/connect/raw_client.h"
@@ -78,7 +78,7 @@ class ServerTest : public testing::Test {
   // With a client certificate; its handshake done.
   std::unique_ptr<RawClient> Connected();
   std::unique_ptr<RawClient> Anonymous();
-  std::unique_ptr<Client> CurlClient();
+  std::unique_ptr<client::Caller> CurlClient();
   ClientOptions CurlOptions();
   std::string Endpoint() const { return "https://127.0.0.1:" + std::to_string(server_->port()); }
 
