@@ -20,7 +20,7 @@ class _Orders:
                              key=lambda one: one.start)
 
     def any_explains(self) -> bool:
-        return self._extend([("absent", 0)], [], -NEVER, frozenset(self._changes), frozenset(self._reads))
+        return self._extend([("absent", 0, None)], [], -NEVER, frozenset(self._changes), frozenset(self._reads))
 
     def _extend(self, log: list, made: list, now: float, changes: frozenset, reads: frozenset) -> bool:
         """`log[r]` is the state at revision r, made at the earliest at `made[r - 1]`; `now` is the last step's time."""
@@ -28,19 +28,19 @@ class _Orders:
             return True
         for read in reads:
             at = max(now, read.start)
-            if at <= read.end and read.answer() == (*log[-1], len(log) - 1):
+            if at <= read.end and read.policy == log[-1][2] and read.answer() == (*log[-1][:2], len(log) - 1):
                 if self._extend(log, made, at, changes, reads - {read}):
                     return True
         return any(self._apply(change, log, made, max(now, change.start), changes - {change}, reads)
                    for change in changes)
 
     def _apply(self, change: Change, log: list, made: list, at: float, changes: frozenset, reads: frozenset) -> bool:
-        after = _after(log[-1], change.op)
+        after = _after(log[-1], change)
         if after is None or at > change.end:
             return False
         counted = after != log[-1]
         log, made = (log + [after], made + [at]) if counted else (log, made)
-        if change.answered and change.answered.answer() != (*after, len(log) - 1):
+        if change.answered and change.answered.answer() != (*after[:2], len(log) - 1):
             return False
         return self._extend(log, made, at, changes, reads)
 
@@ -53,7 +53,7 @@ class _Orders:
         one = self._views[number]
         for revision in range(len(log)):
             shown = ("enabled", one.version) if one.outcome == "ok" else ("disabled", log[revision][1])
-            if log[revision] != shown or (revision and made[revision - 1] > one.end):
+            if log[revision][:2] != shown or (revision and made[revision - 1] > one.end):
                 continue
             if revision < self._owed(one):
                 continue
@@ -73,10 +73,14 @@ class _Orders:
         return owed
 
 
-def _after(state: tuple, op: str) -> tuple | None:
-    name, version = state
-    if op == "create":
-        return ("enabled", 1) if name == "absent" else None
-    if name == "absent":
+def _after(before: tuple, change: Change) -> tuple | None:
+    state, version, policy = before
+    if change.op == "create":
+        return ("enabled", 1, change.policy) if state == "absent" else None
+    if state == "absent":
         return None
-    return (name, version + 1) if op == "rotate" else (op + "d", version)
+    if change.op == "rotate":
+        return state, version + 1, policy
+    if change.op == "policy":
+        return state, version, change.policy
+    return change.op + "d", version, policy

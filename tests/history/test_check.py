@@ -196,6 +196,15 @@ class Requests(unittest.TestCase):
         story.disable(50, 60, 2, request_id="x", site="b")
         self.assertEqual([], story.kinds())
 
+    def test_answers_to_one_request_may_differ_in_whom_they_could_not_tell(self):
+        story = Story()
+        story.disable(20, 30, 2, request_id="x", uninformed_sites=[{"site": "b", "until_ns": 100}])
+        story.disable(50, 60, 2, request_id="x")
+        story.sign(55, 90, "b")
+        self.assertEqual([], story.kinds())
+        story.sign(61, 90, "b")
+        self.assertEqual(["barrier"], story.kinds())
+
     def test_two_answers_to_one_request_are_refuted(self):
         story = Story()
         story.rotate(20, 30, 2, 2, request_id="x")
@@ -473,6 +482,13 @@ class SameStateAndPolicy(unittest.TestCase):
         story.change("policy", 20, 30, "enabled", 1, 2, policy={"isolation": "STOP"})
         story.get(40, 50, "enabled", 1, 2, policy="P0")
         self.assertEqual(["twice"], story.kinds())
+
+    def test_an_unanswered_policy_explains_only_itself(self):
+        for policy, kinds in (("P1", []), ("P2", ["unaccounted"])):
+            story = Story(policy="P0")
+            story.unknown("policy", 20, policy="P1")
+            story.get(30, 40, "enabled", 1, 2, policy=policy)
+            self.assertEqual(kinds, story.kinds(), policy)
 
     def test_an_unknown_policy_may_have_counted_or_not(self):
         for revision in (2, 3):

@@ -204,7 +204,7 @@ def _small_history(chance: random.Random) -> list[Operation] | None:
     plan = Plan(chance.randrange(10**6), changes=chance.choice((3, 4, 5)), signatures=chance.choice((2, 4, 6)),
                 reads=chance.choice((0, 1, 2)), keys=1, changers=chance.choice((1, 2)), signers=2,
                 lost_answers=chance.choice((0, 0.2, 0.5)), rotations=chance.choice((0, 0.3)),
-                rule=chance.choice(("stop", "continue")))
+                policies=chance.choice((0, 0.4)), rule=chance.choice(("stop", "continue")))
     if chance.random() < 0.4:
         plan.cuts = {chance.choice("ab"): [(8 * MS, chance.choice((18, 68, 508)) * MS)]}
     lines = [line for line in Simulation(plan).run() if not line.get("final") or chance.random() < 0.3]
@@ -212,8 +212,6 @@ def _small_history(chance: random.Random) -> list[Operation] | None:
         _spoil(lines, chance)
     if sum(line["op"] not in ("sign", "get") for line in lines) > 8:
         return None
-    for line in lines:
-        line.pop("policy", None)  # The reference knows none.
     try:
         operations = _read(lines).operations
     except HistoryError:

@@ -36,7 +36,6 @@ class Pool:
     def __init__(self, changes: list[Change]):
         self.classes = sorted({(one.op, one.policy) for one in changes}, key=str)
         self.starts = [sorted(one.start for one in changes if (one.op, one.policy) == kind) for kind in self.classes]
-        self.first = min((one.start for one in changes), default=NEVER)
 
     def options(self, op: str, used: tuple, latest: float):
         """(what the change's policy is, what is used up then) for each class that has one left, invoked in time."""

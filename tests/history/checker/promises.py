@@ -5,7 +5,7 @@ from bisect import bisect_left
 from typing import Iterable
 
 from .changes import Change
-from .operations import NEVER, Operation
+from .operations import Operation
 from .violations import Violation
 
 
@@ -93,6 +93,3 @@ def check_isolation(key: str, changes: list[Change], rule_at: dict[int, str | No
                 found.append(Violation("isolation", key, "a site was named as uninformed, but the key's isolation "
                                        "rule is stop", [one]))
     return found
-
-
-__all__ = ["Promises", "barrier_violation", "check_barrier", "check_isolation", "NEVER"]

@@ -17,6 +17,7 @@ from .violations import Violation
 # How many orders of unanswered changes are tried before the history counts as unproven.
 MAX_ATTEMPTS = 8
 MAX_DETOURS = 200
+MAX_DETOUR_READINGS = 2_000_000  # Of all detours together: some 20 seconds.
 # How many changes without an answer may come after the newest revision that anybody saw, for what signatures show.
 MAX_UNSEEN = 40
 
@@ -145,7 +146,8 @@ class _Prover:
     def _improve(self, orders: Orders, best: dict[int, Node], fewest: list[Violation], known: set[str]
                  ) -> tuple[dict[int, Node], list[Violation]]:
         """Changes one run of revisions at a time for as long as that explains more."""
-        tries = iter(range(MAX_DETOURS))
+        readings = len(self._facts.reads) + len(self._facts.views)
+        tries = iter(range(min(MAX_DETOURS, MAX_DETOUR_READINGS // readings + 1)))
         better = True
         while better and fewest:
             better = False
@@ -193,24 +195,27 @@ class _Prover:
         placed = self._place({revision: [node] for revision, node in path.items()}, floors)
         new = [(violation, one) for violation, one in zip(placed.violations, placed.refuted) if one.id not in known]
         limits = latest_times(self._seen + placed.evidence, max(path, default=self._facts.last))
-        late, blamed = self._check_makers(pool, edges, limits)
+        late, blamed = self._check_makers(pool, path, edges, limits)
         found = [violation for violation, _ in new] + late + self._check_reads(limits)
         # Those that showed too much too early are about it as well.
         return found, [one for violation, _ in new for one in violation.operations] + blamed
 
-    def _check_makers(self, pool: Pool, edges: dict[int, set[str]], limits: Limits
+    def _check_makers(self, pool: Pool, path: dict[int, Node], edges: dict[int, set[str]], limits: Limits
                       ) -> tuple[list[Violation], list[Operation]]:
         used = pool.nothing_used()
         found, blamed = [], []
         for revision in sorted(edges):
             latest, seen_by = limits.get(revision, (NEVER, None))
             for op in edges[revision]:
-                answered = [one for one in self._facts.answered.get(revision, ()) if one.op == op]
+                fitting = (None, path[revision].policy)
+                answered = [one for one in self._facts.answered.get(revision, ())
+                            if one.op == op and (op != "policy" or one.policy in fitting)]
                 if any(one.start <= latest for one in answered):
                     continue
-                left = [] if answered and op in ALWAYS_COUNTED else list(pool.options(op, used, latest))
+                left = [] if answered and op in ALWAYS_COUNTED else pool.options(op, used, latest)
+                left = [after for policy, after in left if op != "policy" or policy in fitting]
                 if left:
-                    used = left[0][1]
+                    used = left[0]
                     continue
                 shown = [one.answered for one in answered] + ([seen_by] if seen_by else [])
                 found.append(Violation("early", self._facts.key, f"revision {revision} was seen before any {op} that "
