@@ -82,7 +82,9 @@ struct Appliance::Parts {
         pin(std::move(pin_file)),
         audit(std::move(log)),
         core(ServingCore(options, pin.get()), SupervisionOf(), [this] { OnCoreReady(); }),
-        foundation(files, core, site),
+        barrier(files.late == nullptr ? std::make_unique<Barrier>()
+                                      : std::make_unique<PairBarrier>(SystemMilliseconds)),
+        foundation(files, core, *barrier, site),
         pool(kPoolThreads, kPoolQueue),
         watchers(kWatcherThreads, kWatcherQueue),
         recorder(*audit, metrics),
@@ -93,11 +95,15 @@ struct Appliance::Parts {
             [this](const KeyId& key, Deadline deadline) {
               return foundation.store.Deliver(key, deadline);
             },
+            [this](const v1::Key& key) {
+              return paired == nullptr ? Ok() : paired->lease().MaySign(key);
+            },
             site),
         tls(foundation.ca, site.text(), ServerNames(options), SystemTime),
         paired(files.late == nullptr
                    ? nullptr
                    : std::make_unique<PairedLife>(options, files, foundation, core, *audit,
+                                                  static_cast<PairBarrier&>(*barrier),
                                                   [this] { BeginServing(); })),
         state(site.text(), core, *files.ledger, *audit, foundation.directory, metrics,
               SystemMilliseconds(),
@@ -111,7 +117,8 @@ struct Appliance::Parts {
         view(site.text(), *files.pair, *files.ledger,
              paired == nullptr ? nullptr : &paired->membership(),
              [this] { return paired == nullptr ? std::string() : paired->NotReady(); }),
-        sites(gate, *files.pair, view, foundation.ca, foundation.ledger_ca),
+        sites(gate, *files.pair, view, foundation.feed.applied(), foundation.ca,
+              foundation.ledger_ca),
         timer(foundation.directory, foundation.store, *audit, SystemMilliseconds) {}
 
   void OnCoreReady() {
@@ -171,6 +178,7 @@ struct Appliance::Parts {
   RequestMetrics metrics;
   std::unique_ptr<audit::AuditLog> audit;
   CoreSupervisor core;
+  std::unique_ptr<Barrier> barrier;
   Foundation foundation;
   WorkPool pool;
   WorkPool watchers;

@@ -12,6 +12,8 @@ namespace {
 
 // For a killed process to be gone, also on a busy machine.
 constexpr std::chrono::seconds kLockWait{5};
+// For the core to take one key's change in, behind what signs.
+constexpr std::chrono::seconds kFollowTime{30};
 
 }  // namespace
 
@@ -43,9 +45,12 @@ crypto::UnixTime SystemTime() {
   return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
 }
 
-Foundation::Foundation(Files& files, Core& core, const SiteName& site)
-    : store(*files.ledger, core, directory, site, SystemMilliseconds),
-      feed(*files.ledger, directory),
+Foundation::Foundation(Files& files, Core& core, Barrier& barrier, const SiteName& site)
+    : store(*files.ledger, core, directory, barrier, site, SystemMilliseconds),
+      follower([this](const KeyId& key) {
+        return store.Follow(key, std::chrono::steady_clock::now() + kFollowTime);
+      }),
+      feed(*files.ledger, directory, [this](const KeyId& key) { follower.Changed(key); }),
       audit_key(directory, store, core, AuditKeyName(site)),
       ca(OwnKey(directory, store, core, std::string(kOperatorCaKey)), SystemTime),
       ledger_ca(OwnKey(directory, store, core, std::string(kLedgerCaKey)), SystemTime) {}

@@ -9,6 +9,8 @@
 #include "common/base/unique_fd.h"
 #include "common/ledger/ledger.h"
 #include "firmware/service/core_link/core.h"
+#include "firmware/service/keys/barrier.h"
+#include "firmware/service/keys/core_follower.h"
 #include "firmware/service/keys/key_directory.h"
 #include "firmware/service/keys/key_feed.h"
 #include "firmware/service/keys/key_store.h"
@@ -39,11 +41,12 @@ struct Files {
 
 // `files` and `core` outlive it.
 struct Foundation {
-  Foundation(Files& files, Core& core, const SiteName& site);
+  Foundation(Files& files, Core& core, Barrier& barrier, const SiteName& site);
 
   KeyDirectory directory;
   KeyStore store;
-  KeyFeed feed;  // Not started.
+  CoreFollower follower;  // Not started; for a site of several.
+  KeyFeed feed;           // Not started.
   OwnKey audit_key;
   OperatorCa ca;
   LedgerCa ledger_ca;

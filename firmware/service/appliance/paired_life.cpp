@@ -7,6 +7,7 @@
 #include <spdlog/spdlog.h>
 
 #include "common/base/own_folder.h"
+#include "common/crypto/software_key.h"
 #include "common/ledger/sqlite_ledger.h"
 #include "firmware/service/appliance/checkpoint_signer.h"
 #include "firmware/service/appliance/own_record.h"
@@ -35,13 +36,16 @@ MembershipOptions MembershipOf(const Options& options, const Files& files) {
 }  // namespace
 
 PairedLife::PairedLife(const Options& options, Files& files, Foundation& foundation,
-                       CoreSupervisor& core, audit::AuditLog& audit, std::function<void()> serving)
+                       CoreSupervisor& core, audit::AuditLog& audit, PairBarrier& barrier,
+                       std::function<void()> serving)
     : options_(options),
       files_(files),
       foundation_(foundation),
       core_(core),
       audit_(audit),
+      barrier_(barrier),
       serving_(std::move(serving)),
+      lease_(foundation.store.site(), *files.late, foundation.feed.applied(), SystemMilliseconds),
       membership_(MembershipOf(options, files), *files.pair, core, foundation.ledger_ca,
                   *files.late, [this] {
                     Status opened = Opened();
@@ -51,8 +55,18 @@ PairedLife::PairedLife(const Options& options, Files& files, Foundation& foundat
                   }) {}
 
 std::string PairedLife::NotReady() const {
-  const MutexLock lock(mutex_);
-  return not_ready_;
+  {
+    const MutexLock lock(mutex_);
+    if (!not_ready_.empty()) return not_ready_;
+  }
+  return lease_.NotReady();
+}
+
+void PairedLife::Stop() {
+  lease_.Stop();
+  barrier_.Close();
+  foundation_.follower.Stop();
+  membership_.Stop();
 }
 
 Status PairedLife::Prepare() {
@@ -101,6 +115,7 @@ Status PairedLife::Opened() {
   if (!following_) {
     TWINSEAL_RETURN_IF_ERROR(foundation_.feed.Start());
     following_ = true;
+    foundation_.follower.Start();
   }
   TWINSEAL_RETURN_IF_ERROR(MakeAuditKey());
   if (files_.pair->state().phase() == v1::PairState::ACCEPTED) {
@@ -108,7 +123,36 @@ Status PairedLife::Opened() {
     TWINSEAL_RETURN_IF_ERROR(
         files_.pair->Change([](v1::PairState& next) { next.set_phase(v1::PairState::PAIRED); }));
   }
+  TWINSEAL_RETURN_IF_ERROR(MeetOthers());
   serving_();
+  return Ok();
+}
+
+// Every other site is asked how far it is, as the site that this one is.
+Status PairedLife::MeetOthers() {
+  if (met_) return Ok();
+  const std::string& own = foundation_.store.site().text();
+  TWINSEAL_ASSIGN_OR_RETURN(const policy::Principal site, policy::Principal::Make(v1::SITE, own));
+  // It is in this process's memory alone.
+  TWINSEAL_ASSIGN_OR_RETURN(const crypto::SoftwareKey key, crypto::SoftwareKey::Generate());
+  TWINSEAL_ASSIGN_OR_RETURN(const crypto::Certificate certificate,
+                            foundation_.ca.IssueClient(site, key.public_key(), kMaxClientDays,
+                                                       steady_clock::now() + kOwnKeyTime));
+  PairBarrier::Others others;
+  const v1::PairState state = files_.pair->state();
+  for (const v1::Place& place : state.config().places()) {
+    if (place.witness() || place.name() == own) continue;
+    connect::ClientOptions options;
+    options.endpoints = {place.api()};
+    options.ca_pem = state.operator_ca_pem();
+    options.certificate_pem = certificate.Pem();
+    TWINSEAL_ASSIGN_OR_RETURN(options.key_pem, key.Pem());
+    options.proxy = options_.proxy;
+    TWINSEAL_ASSIGN_OR_RETURN(others[place.name()], SiteProgress::Start(std::move(options)));
+  }
+  barrier_.Open(lease_, *files_.late, std::move(others));
+  lease_.Start();
+  met_ = true;
   return Ok();
 }
 

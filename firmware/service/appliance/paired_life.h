@@ -11,6 +11,8 @@
 #include "firmware/service/appliance/foundation.h"
 #include "firmware/service/core_link/core_supervisor.h"
 #include "firmware/service/pair/membership.h"
+#include "firmware/service/pair/pair_barrier.h"
+#include "firmware/service/pair/site_lease.h"
 #include "firmware/service/runtime/options.h"
 
 namespace twinseal::service {
@@ -20,18 +22,21 @@ class PairedLife {
  public:
   // `serving` is called once, from a thread of its own, when the site's view is the ledger's.
   PairedLife(const Options& options, Files& files, Foundation& foundation, CoreSupervisor& core,
-             audit::AuditLog& audit, std::function<void()> serving);
+             audit::AuditLog& audit, PairBarrier& barrier, std::function<void()> serving);
 
   // What can be done before the ledger is there: the domain's CAs and the records of their keys.
   Status Prepare();
   // Tells the core about those keys; again each time that one has started.
   void InstallOwnKeys();
   void Start() { membership_.Start(); }
-  void Stop() { membership_.Stop(); }
+  // What asks the other sites, and then the ledger.
+  void Stop();
 
   // Why the site does not serve yet; empty when it does.
   std::string NotReady() const TWINSEAL_EXCLUDES(mutex_);
   Membership& membership() { return membership_; }
+  SiteLease& lease() { return lease_; }
+  PairBarrier& barrier() { return barrier_; }
 
  private:
   Status Opened();
@@ -39,17 +44,21 @@ class PairedLife {
   Status AwaitMove();
   Status MakeAuditKey();
   Status RecordJoining();
+  Status MeetOthers();
 
   const Options& options_;
   Files& files_;
   Foundation& foundation_;
   CoreSupervisor& core_;
   audit::AuditLog& audit_;
+  PairBarrier& barrier_;
   const std::function<void()> serving_;
-  bool following_ = false;  // The membership's thread's own.
+  bool following_ = false;  // These two are the membership's thread's own.
+  bool met_ = false;
 
   mutable Mutex mutex_;
   std::string not_ready_ TWINSEAL_GUARDED_BY(mutex_) = "the pair's ledger is not reached yet";
+  SiteLease lease_;
   Membership membership_;
 };
 

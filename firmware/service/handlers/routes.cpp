@@ -38,6 +38,14 @@ connect::Access AnyPrincipal() {
   });
 }
 
+connect::Access OnlySites() {
+  return connect::Access::If([](const crypto::Certificate& peer) -> Status {
+    TWINSEAL_ASSIGN_OR_RETURN(const policy::Principal principal, PrincipalOf(peer));
+    if (principal.role() == policy::Role::kSite) return Ok();
+    return Error(Code::kPermissionDenied, "the other sites of the pair alone may ask for this");
+  });
+}
+
 // Decodes here rather than in the router: a body that cannot be read is an operation refused, which
 // the audit log records with its caller.
 template <typename Message, typename Answer, typename Serve>
@@ -195,6 +203,13 @@ connect::Router MakeRouter(const Handlers& handlers, ApplianceState& state, Work
   Add<v1::GetPairRequest, v1::GetPairResponse>(
       router, Procedure::kGetPair,
       [&sites](auto call, auto respond) { sites.GetPair(std::move(call), std::move(respond)); });
+  router.Add<v1::AwaitAppliedRequest, v1::AwaitAppliedResponse>(
+      "/twinseal.v1.SiteService/AwaitApplied", OnlySites(),
+      [&sites](const connect::CallContext& context, const Result<v1::AwaitAppliedRequest>& request,
+               const connect::Reply<v1::AwaitAppliedResponse>& reply) {
+        if (!request.ok()) return reply(request.error());
+        sites.AwaitApplied(*request, context.deadline, reply);
+      });
   AddHealth(router, state, watchers);
   return router;
 }

@@ -63,6 +63,16 @@ Result<v1::IssuePlaceCertificatesResponse> SiteHandlers::Issue(
   return response;
 }
 
+void SiteHandlers::AwaitApplied(const v1::AwaitAppliedRequest& request, Deadline deadline,
+                                Respond<v1::AwaitAppliedResponse> respond) {
+  applied_.When(ledger::Revision{request.revision()}, deadline,
+                [respond = std::move(respond)](ledger::Revision applied) {
+                  v1::AwaitAppliedResponse response;
+                  response.set_applied(ledger::Number(applied));
+                  respond(std::move(response));
+                });
+}
+
 void SiteHandlers::GetPair(Call<v1::GetPairRequest> call, Respond<v1::GetPairResponse> respond) {
   gate_.EnterBlocking<Procedure::kGetPair, v1::GetPairRequest, v1::GetPairResponse>(
       std::move(call), std::move(respond),

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "firmware/service/handlers/gate.h"
+#include "firmware/service/keys/applied.h"
 #include "firmware/service/operator_ca/operator_ca.h"
 #include "firmware/service/pair/ledger_ca.h"
 #include "firmware/service/pair/pair_file.h"
@@ -13,12 +14,20 @@ namespace twinseal::service {
 // Thread-safe; no call blocks.
 class SiteHandlers {
  public:
-  SiteHandlers(Gate& gate, PairFile& file, PairView& view, OperatorCa& operator_ca,
-               LedgerCa& ledger_ca)
-      : gate_(gate), file_(file), view_(view), operator_ca_(operator_ca), ledger_ca_(ledger_ca) {}
+  SiteHandlers(Gate& gate, PairFile& file, PairView& view, Applied& applied,
+               OperatorCa& operator_ca, LedgerCa& ledger_ca)
+      : gate_(gate),
+        file_(file),
+        view_(view),
+        applied_(applied),
+        operator_ca_(operator_ca),
+        ledger_ca_(ledger_ca) {}
 
   void IssuePlaceCertificates(Call<v1::IssuePlaceCertificatesRequest> call,
                               Respond<v1::IssuePlaceCertificatesResponse> respond);
+  // From another site, several times for each change: it is not recorded.
+  void AwaitApplied(const v1::AwaitAppliedRequest& request, Deadline deadline,
+                    Respond<v1::AwaitAppliedResponse> respond);
   void GetPair(Call<v1::GetPairRequest> call, Respond<v1::GetPairResponse> respond);
 
  private:
@@ -29,6 +38,7 @@ class SiteHandlers {
   Gate& gate_;
   PairFile& file_;
   PairView& view_;
+  Applied& applied_;
   OperatorCa& operator_ca_;
   LedgerCa& ledger_ca_;
 };

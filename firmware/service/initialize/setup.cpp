@@ -108,7 +108,8 @@ Result<v1::InitializeResponse> MakeKeysAndCertificates(Files& files, Core& core,
                                                        const SiteName& site,
                                                        const policy::Principal& first_operator,
                                                        const crypto::PublicKey& operator_key) {
-  Foundation foundation(files, core, site);
+  Barrier alone;
+  Foundation foundation(files, core, alone, site);
   TWINSEAL_RETURN_IF_ERROR(foundation.feed.Start());
   TWINSEAL_RETURN_IF_ERROR(MakeOwnKey(foundation.store, std::string(kOperatorCaKey)));
   TWINSEAL_RETURN_IF_ERROR(MakeOwnKey(foundation.store, AuditKeyName(site)));

@@ -13,22 +13,10 @@ namespace {
 constexpr std::size_t kPageSize = 2000;
 constexpr std::chrono::seconds kReloadBackOff{1};
 
-void Take(KeyDirectory& directory, std::string_view path, BytesView value,
-          ledger::Revision modified) {
-  v1::Key key;
-  if (!key.ParseFromArray(value.data(), static_cast<int>(value.size()))) {
-    spdlog::error("the ledger's {} is not a key record; the key cannot be used", path);
-    return;
-  }
-  if (const Status applied = directory.Apply(std::move(key), modified); !applied.ok()) {
-    spdlog::error("the ledger's {} cannot be used: {}", path, applied.error().message());
-  }
-}
-
 }  // namespace
 
-KeyFeed::KeyFeed(ledger::Ledger& ledger, KeyDirectory& directory)
-    : ledger_(ledger), directory_(directory) {}
+KeyFeed::KeyFeed(ledger::Ledger& ledger, KeyDirectory& directory, OnChange on_change)
+    : ledger_(ledger), directory_(directory), on_change_(std::move(on_change)) {}
 
 KeyFeed::~KeyFeed() { Stop(); }
 
@@ -48,6 +36,21 @@ void KeyFeed::Stop() {
   feed_.reset();
 }
 
+void KeyFeed::Take(std::string_view path, BytesView value, ledger::Revision modified) {
+  v1::Key key;
+  if (!key.ParseFromArray(value.data(), static_cast<int>(value.size()))) {
+    spdlog::error("the ledger's {} is not a key record; the key cannot be used", path);
+    return;
+  }
+  const Result<KeyId> id = KeyId::FromHex(key.key_id());
+  const KeyDirectory::View before = id.ok() ? directory_.Find(*id) : nullptr;
+  if (const Status applied = directory_.Apply(std::move(key), modified); !applied.ok()) {
+    spdlog::error("the ledger's {} cannot be used: {}", path, applied.error().message());
+    return;
+  }
+  if (on_change_ != nullptr && before != nullptr && before->modified < modified) on_change_(*id);
+}
+
 Status KeyFeed::LoadAndFollow() {
   ledger::Range range = ledger::Range::Prefix(kKeyPrefix, kPageSize);
   // Following begins at the first page's revision: what changes between the pages comes again, and
@@ -56,25 +59,27 @@ Status KeyFeed::LoadAndFollow() {
   for (;;) {
     TWINSEAL_ASSIGN_OR_RETURN(const ledger::Listing listing, ledger_.List(range));
     if (!from) from = listing.revision;
-    for (const ledger::Entry& entry : listing.entries)
-      Take(directory_, entry.key, entry.value, entry.modified);
+    for (const ledger::Entry& entry : listing.entries) Take(entry.key, entry.value, entry.modified);
     if (!listing.more || listing.entries.empty()) break;
     // The least key above the last one.
     range.first = listing.entries.back().key + '\0';
   }
-  TWINSEAL_ASSIGN_OR_RETURN(
-      feed_, ledger_.Follow(
-                 std::string(kKeyPrefix), *from,
-                 [this](const ledger::Change& change) {
-                   if (change.value) Take(directory_, change.key, *change.value, change.revision);
-                 },
-                 [this](const Error& error) {
-                   spdlog::warn("the ledger's feed ended ({}); reading all keys again",
-                                error.message());
-                   const MutexLock lock(mutex_);
-                   lost_ = true;
-                   changed_.NotifyAll();
-                 }));
+  applied_.Advance(*from);
+  TWINSEAL_ASSIGN_OR_RETURN(feed_, ledger_.Follow(
+                                       std::string(kKeyPrefix), *from,
+                                       [this](const ledger::Change& change) {
+                                         if (change.value)
+                                           Take(change.key, *change.value, change.revision);
+                                         applied_.Advance(change.revision);
+                                       },
+                                       [this](const Error& error) {
+                                         spdlog::warn(
+                                             "the ledger's feed ended ({}); reading all keys again",
+                                             error.message());
+                                         const MutexLock lock(mutex_);
+                                         lost_ = true;
+                                         changed_.NotifyAll();
+                                       }));
   return Ok();
 }
 

@@ -16,7 +16,7 @@ namespace {
 
 // A guard fails when someone else was quicker; more often than this in a row is a fault.
 constexpr int kMaxAttempts = 8;
-constexpr int kMaxCommitRepeats = 3;
+constexpr int kMaxCommitRepeats = 10;
 
 Bytes Serialized(const v1::Key& key) { return ToBytes(key.SerializeAsString()); }
 
@@ -41,6 +41,13 @@ void AddVersion(v1::Key& key, const std::string& public_key_der, std::int64_t no
 
 void PutKey(ledger::Transaction& transaction, const KeyId& id, const v1::Key& key) {
   transaction.writes.push_back(ledger::Put{KeyPath(id), Serialized(key)});
+}
+
+// What a key may have been like before a change whose record is all that is left.
+v1::Key BeforeChange(v1::Key key) {
+  if (key.revision() == 1) return {};
+  key.set_state(v1::ENABLED);
+  return key;
 }
 
 Error Contended() {
@@ -92,11 +99,12 @@ std::int64_t SystemMilliseconds() {
       .count();
 }
 
-KeyStore::KeyStore(ledger::Ledger& ledger, Core& core, KeyDirectory& directory, SiteName site,
-                   WallClock clock)
+KeyStore::KeyStore(ledger::Ledger& ledger, Core& core, KeyDirectory& directory, Barrier& barrier,
+                   SiteName site, WallClock clock)
     : ledger_(ledger),
       core_(core),
       directory_(directory),
+      barrier_(barrier),
       site_(std::move(site)),
       clock_(std::move(clock)) {}
 
@@ -124,12 +132,13 @@ Result<v1::Key> KeyStore::CreateOwn(const Mutation& mutation, const KeyName& nam
 Result<v1::Key> KeyStore::CreateValid(const Mutation& mutation, const KeyName& name,
                                       const v1::CreateKeyRequest& request) {
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
-    TWINSEAL_ASSIGN_OR_RETURN(std::optional<v1::Key> before, Replay(mutation));
+    const From from = Source(attempt);
+    TWINSEAL_ASSIGN_OR_RETURN(std::optional<v1::Key> before, Replay(mutation, from));
     if (before) return *std::move(before);
     TWINSEAL_ASSIGN_OR_RETURN(const v1::Key draft, Draft(name, request, KeyId::Random(), clock_()));
     TWINSEAL_RETURN_IF_ERROR(CheckSite(draft.policy(), site_));
     TWINSEAL_ASSIGN_OR_RETURN(const std::optional<ledger::Entry> taken,
-                              ledger_.Get(NamePath(name.text())));
+                              Get(NamePath(name.text()), from));
     if (taken) {
       return Error(Code::kAlreadyExists, fmt::format("there is a key named '{}' already (names of "
                                                      "destroyed keys are not used again); choose "
@@ -168,120 +177,166 @@ Result<std::optional<v1::Key>> KeyStore::TryCreate(const Mutation& mutation, con
   }
   v1::Key key = draft;
   AddVersion(key, blob->header().public_key_der(), clock_());
-  ledger::Transaction transaction;
+  Proposal proposal{id, {}, key, ToBytes(blob->replica_blob()), {}};
+  ledger::Transaction& transaction = proposal.transaction;
   transaction.guards.push_back(ledger::Absent{NamePath(key.name())});
   PutKey(transaction, id, key);
-  transaction.writes.push_back(ledger::Put{BlobPath(id, 1), ToBytes(blob->replica_blob())});
+  transaction.writes.push_back(ledger::Put{BlobPath(id, 1), proposal.blob});
   transaction.writes.push_back(ledger::Put{NamePath(key.name()), ToBytes(id.Hex())});
-  const Result<bool> committed =
-      CommitAndSettle(std::move(transaction), &mutation, key, id, mutation.deadline);
-  if (!committed.ok()) return committed.error();
-  if (!*committed) {
-    give_up();
-    return std::optional<v1::Key>();
-  }
-  return std::optional<v1::Key>(std::move(key));
+  Result<std::optional<v1::Key>> committed =
+      CommitAndSettle(std::move(proposal), &mutation, mutation.deadline);
+  if (committed.ok() && !*committed) give_up();
+  return committed;
 }
 
 Result<v1::Key> KeyStore::Rotate(const Mutation& mutation, const MayChange& authorized) {
   TWINSEAL_ASSIGN_OR_RETURN(const KeyId id, KeyId::FromHex(authorized.key_id()));
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
-    TWINSEAL_ASSIGN_OR_RETURN(std::optional<v1::Key> before, Replay(mutation));
+    const From from = Source(attempt);
+    TWINSEAL_ASSIGN_OR_RETURN(std::optional<v1::Key> before, Replay(mutation, from));
     if (before) return *std::move(before);
-    TWINSEAL_ASSIGN_OR_RETURN(std::optional<v1::Key> after, TryRotate(mutation, id));
+    TWINSEAL_ASSIGN_OR_RETURN(std::optional<v1::Key> after, TryRotate(mutation, id, from));
     if (after) return *std::move(after);
   }
   return Contended();
 }
 
-Result<std::optional<v1::Key>> KeyStore::TryRotate(const Mutation& mutation, const KeyId& id) {
+Result<std::optional<v1::Key>> KeyStore::TryRotate(const Mutation& mutation, const KeyId& id,
+                                                   From from) {
   const MutexLock lock(Stripe(id));
-  TWINSEAL_ASSIGN_OR_RETURN(Stored stored, Load(id));
-  v1::Key& key = stored.key;
+  TWINSEAL_ASSIGN_OR_RETURN(const Stored stored, Load(id, from));
+  v1::Key key = stored.key;
   TWINSEAL_RETURN_IF_ERROR(CheckRotation(key));
   key.set_current_version(key.current_version() + 1);
   key.set_revision(key.revision() + 1);
   TWINSEAL_ASSIGN_OR_RETURN(const v1::ReplicaBlob blob,
                             Generate(core_, HeaderOf(key, id), mutation.deadline));
   AddVersion(key, blob.header().public_key_der(), clock_());
-  ledger::Transaction transaction;
+  Proposal proposal{id, stored.key, key, ToBytes(blob.replica_blob()), {}};
+  ledger::Transaction& transaction = proposal.transaction;
   transaction.guards.push_back(ledger::UnchangedSince{KeyPath(id), stored.modified});
   PutKey(transaction, id, key);
-  transaction.writes.push_back(
-      ledger::Put{BlobPath(id, key.current_version()), ToBytes(blob.replica_blob())});
-  TWINSEAL_ASSIGN_OR_RETURN(const bool committed, CommitAndSettle(std::move(transaction), &mutation,
-                                                                  key, id, mutation.deadline));
-  if (!committed) return std::optional<v1::Key>();
-  return std::optional<v1::Key>(std::move(key));
+  transaction.writes.push_back(ledger::Put{BlobPath(id, key.current_version()), proposal.blob});
+  return CommitAndSettle(std::move(proposal), &mutation, mutation.deadline);
 }
 
 Result<v1::Key> KeyStore::Change(const Mutation& mutation, const MayChange& authorized,
                                  const Transition& transition) {
   TWINSEAL_ASSIGN_OR_RETURN(const KeyId id, KeyId::FromHex(authorized.key_id()));
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
-    TWINSEAL_ASSIGN_OR_RETURN(std::optional<v1::Key> before, Replay(mutation));
+    const From from = Source(attempt);
+    TWINSEAL_ASSIGN_OR_RETURN(std::optional<v1::Key> before, Replay(mutation, from));
     if (before) return *std::move(before);
     TWINSEAL_ASSIGN_OR_RETURN(std::optional<v1::Key> after,
-                              TryChange(&mutation, id, transition, mutation.deadline));
+                              TryChange(&mutation, id, transition, mutation.deadline, from));
     if (after) return *std::move(after);
   }
   return Contended();
 }
 
 Result<std::optional<v1::Key>> KeyStore::TryChange(const Mutation* mutation, const KeyId& id,
-                                                   const Transition& transition,
-                                                   Deadline deadline) {
+                                                   const Transition& transition, Deadline deadline,
+                                                   From from) {
   const MutexLock lock(Stripe(id));
-  TWINSEAL_ASSIGN_OR_RETURN(const Stored stored, Load(id));
+  TWINSEAL_ASSIGN_OR_RETURN(const Stored stored, Load(id, from));
   TWINSEAL_ASSIGN_OR_RETURN(v1::Key key, transition(stored.key));
-  ledger::Transaction transaction;
-  transaction.guards.push_back(ledger::UnchangedSince{KeyPath(id), stored.modified});
-  if (key.revision() == stored.key.revision()) {
-    // Nothing to change; the answer is recorded all the same, so that it stays the answer.
-    if (mutation == nullptr) return std::optional<v1::Key>(std::move(key));
-    RecordAnswer(transaction, *mutation, Serialized(key), clock_());
-    TWINSEAL_ASSIGN_OR_RETURN(const ledger::Outcome outcome, Commit(transaction));
-    if (!outcome.committed) return std::optional<v1::Key>();
-    TWINSEAL_RETURN_IF_ERROR(Settle(id, deadline));
-    return std::optional<v1::Key>(std::move(key));
-  }
+  if (key.revision() == stored.key.revision()) return RecordNoChange(mutation, stored, deadline);
   TWINSEAL_RETURN_IF_ERROR(CheckSite(key.policy(), site_));
+  Proposal proposal{id, stored.key, key, {}, {}};
+  ledger::Transaction& transaction = proposal.transaction;
+  transaction.guards.push_back(ledger::UnchangedSince{KeyPath(id), stored.modified});
   PutKey(transaction, id, key);
   if (key.state() == v1::DESTROYED) {
     for (const v1::KeyVersionInfo& version : key.versions()) {
       transaction.writes.push_back(ledger::Remove{BlobPath(id, version.version())});
     }
   } else {
-    TWINSEAL_ASSIGN_OR_RETURN(const Bytes blob, LoadBlob(id, key.current_version()));
+    TWINSEAL_ASSIGN_OR_RETURN(const Bytes blob, LoadBlob(id, key.current_version(), from));
     TWINSEAL_ASSIGN_OR_RETURN(
         const v1::ReplicaBlob revised,
         Revise(core_, blob, key.state(), key.policy(), KeyRevision(key.revision()), deadline));
-    transaction.writes.push_back(
-        ledger::Put{BlobPath(id, key.current_version()), ToBytes(revised.replica_blob())});
+    proposal.blob = ToBytes(revised.replica_blob());
+    transaction.writes.push_back(ledger::Put{BlobPath(id, key.current_version()), proposal.blob});
   }
-  TWINSEAL_ASSIGN_OR_RETURN(const bool committed,
-                            CommitAndSettle(std::move(transaction), mutation, key, id, deadline));
-  if (!committed) return std::optional<v1::Key>();
+  return CommitAndSettle(std::move(proposal), mutation, deadline);
+}
+
+// There is nothing to change; the answer is recorded all the same, so that it stays the answer.
+Result<std::optional<v1::Key>> KeyStore::RecordNoChange(const Mutation* mutation,
+                                                        const Stored& stored, Deadline deadline) {
+  std::optional<v1::Key> answer(stored.key);
+  if (mutation == nullptr) return answer;
+  TWINSEAL_ASSIGN_OR_RETURN(const KeyId id, KeyId::FromHex(answer->key_id()));
+  ledger::Transaction transaction;
+  transaction.guards.push_back(ledger::UnchangedSince{KeyPath(id), stored.modified});
+  RecordAnswer(transaction, *mutation, Serialized(*answer), clock_());
+  TWINSEAL_ASSIGN_OR_RETURN(const ledger::Outcome outcome, Commit(transaction));
+  if (!outcome.committed) return std::optional<v1::Key>();
+  TWINSEAL_RETURN_IF_ERROR(Settle(id, deadline));
+  // Whoever made it so may not have waited for the other sites yet.
+  AwaitSites({}, BeforeChange(stored.key), stored.modified, *answer);
+  return answer;
+}
+
+bool KeyStore::NeedsMark(const Proposal& proposal) const {
+  // A site of several hears of every change by its feed, and its core when the key is used. What
+  // is to be removed is remembered until it is.
+  return barrier_.OtherSites().empty() || proposal.after.state() == v1::DESTROYED ||
+         proposal.after.storage() == v1::TOKEN;
+}
+
+void KeyStore::MarkPending(Proposal& proposal) const {
+  const Bytes revision = ToBytes(std::to_string(proposal.after.revision()));
+  std::vector<ledger::Write>& writes = proposal.transaction.writes;
+  writes.push_back(ledger::Put{PendingPath(site_, proposal.id), revision});
+  if (proposal.after.state() != v1::DESTROYED) return;
+  for (const SiteName& other : barrier_.OtherSites()) {
+    writes.push_back(ledger::Put{PendingPath(other, proposal.id), revision});
+  }
+}
+
+Status KeyStore::TellCore(const Proposal& proposal, Deadline deadline) {
+  return NeedsMark(proposal) ? Settle(proposal.id, deadline)
+                             : Install(core_, proposal.blob, deadline);
+}
+
+Result<std::optional<v1::Key>> KeyStore::CommitAndSettle(Proposal proposal,
+                                                         const Mutation* mutation,
+                                                         Deadline deadline) {
+  v1::Key& key = proposal.after;
+  if (mutation != nullptr) {
+    RecordAnswer(proposal.transaction, *mutation, Serialized(key), clock_());
+  }
+  if (NeedsMark(proposal)) MarkPending(proposal);
+  const Barrier::Terms terms = barrier_.Prepare(proposal.transaction);
+  TWINSEAL_ASSIGN_OR_RETURN(const ledger::Outcome outcome, Commit(proposal.transaction));
+  if (!outcome.committed) return std::optional<v1::Key>();
+  // From here the change stands, whatever happens to us.
+  TWINSEAL_RETURN_IF_ERROR(directory_.Apply(key, outcome.revision));
+  if (const Status told = TellCore(proposal, deadline); !told.ok()) {
+    // Never a code that says that nothing happened.
+    return Error(Code::kUnavailable,
+                 fmt::format("the change of '{}' is recorded, but not yet in force everywhere; "
+                             "send it again with the same request_id: {}",
+                             key.name(), told.error().message()));
+  }
+  AwaitSites(terms, proposal.before, outcome.revision, key);
   return std::optional<v1::Key>(std::move(key));
 }
 
-Result<bool> KeyStore::CommitAndSettle(ledger::Transaction transaction, const Mutation* mutation,
-                                       const v1::Key& key, const KeyId& id, Deadline deadline) {
-  if (mutation != nullptr) RecordAnswer(transaction, *mutation, Serialized(key), clock_());
-  transaction.writes.push_back(
-      ledger::Put{PendingPath(site_, id), ToBytes(std::to_string(key.revision()))});
-  TWINSEAL_ASSIGN_OR_RETURN(const ledger::Outcome outcome, Commit(transaction));
-  if (!outcome.committed) return false;
-  // From here the change stands, whatever happens to us.
-  TWINSEAL_RETURN_IF_ERROR(directory_.Apply(key, outcome.revision));
-  if (const Status settled = Settle(id, deadline); !settled.ok()) {
-    return settled.error().Within(
-        fmt::format("the change of '{}' is recorded, but not yet in force everywhere; send it "
-                    "again with the same "
-                    "request_id",
-                    key.name()));
+void KeyStore::AwaitSites(const Barrier::Terms& terms, const v1::Key& before,
+                          ledger::Revision revision, v1::Key& answer) {
+  for (v1::UninformedSite& site : barrier_.Await(terms, before, revision)) {
+    *answer.add_uninformed_sites() = std::move(site);
   }
-  return true;
+}
+
+KeyStore::From KeyStore::Source(int attempt) const {
+  return attempt == 0 && barrier_.NearbyIsCurrent() ? From::kNearby : From::kLedger;
+}
+
+Result<std::optional<ledger::Entry>> KeyStore::Get(const std::string& path, From from) {
+  return from == From::kNearby ? ledger_.GetNearby(path) : ledger_.Get(path);
 }
 
 Result<ledger::Outcome> KeyStore::Commit(const ledger::Transaction& transaction) {
@@ -292,22 +347,26 @@ Result<ledger::Outcome> KeyStore::Commit(const ledger::Transaction& transaction)
   }
 }
 
-Result<std::optional<v1::Key>> KeyStore::Replay(const Mutation& mutation) {
-  TWINSEAL_ASSIGN_OR_RETURN(const std::optional<Bytes> answer, FindAnswer(ledger_, mutation));
-  if (!answer) return std::optional<v1::Key>();
+Result<std::optional<v1::Key>> KeyStore::Replay(const Mutation& mutation, From from) {
+  TWINSEAL_ASSIGN_OR_RETURN(const std::optional<GivenAnswer> given,
+                            FindAnswer(ledger_, mutation, from == From::kNearby));
+  if (!given) return std::optional<v1::Key>();
+  const Bytes& answer = given->answer;
   v1::Key key;
-  if (!key.ParseFromArray(answer->data(), static_cast<int>(answer->size()))) {
+  if (!key.ParseFromArray(answer.data(), static_cast<int>(answer.size()))) {
     return Error(Code::kDataLoss,
                  "the ledger's record of this request is damaged; use a new request_id");
   }
   TWINSEAL_ASSIGN_OR_RETURN(const KeyId id, KeyId::FromHex(key.key_id()));
   const MutexLock lock(Stripe(id));
   TWINSEAL_RETURN_IF_ERROR(Settle(id, mutation.deadline));
+  // Who answered first may have ended before the other sites had heard of it.
+  AwaitSites({}, BeforeChange(key), given->revision, key);
   return std::optional<v1::Key>(std::move(key));
 }
 
-Result<KeyStore::Stored> KeyStore::Load(const KeyId& id) {
-  TWINSEAL_ASSIGN_OR_RETURN(const std::optional<ledger::Entry> entry, ledger_.Get(KeyPath(id)));
+Result<KeyStore::Stored> KeyStore::Load(const KeyId& id, From from) {
+  TWINSEAL_ASSIGN_OR_RETURN(const std::optional<ledger::Entry> entry, Get(KeyPath(id), from));
   if (!entry)
     return Error(Code::kNotFound, fmt::format("there is no key with the id {}", id.Hex()));
   Stored stored{{}, entry->modified};
@@ -318,8 +377,8 @@ Result<KeyStore::Stored> KeyStore::Load(const KeyId& id) {
   return stored;
 }
 
-Result<Bytes> KeyStore::LoadBlob(const KeyId& id, std::uint32_t version) {
-  TWINSEAL_ASSIGN_OR_RETURN(std::optional<ledger::Entry> entry, ledger_.Get(BlobPath(id, version)));
+Result<Bytes> KeyStore::LoadBlob(const KeyId& id, std::uint32_t version, From from) {
+  TWINSEAL_ASSIGN_OR_RETURN(std::optional<ledger::Entry> entry, Get(BlobPath(id, version), from));
   if (!entry) {
     return Error(Code::kDataLoss,
                  fmt::format("the ledger has no blob of key {} version {}", id.Hex(), version));
@@ -328,32 +387,49 @@ Result<Bytes> KeyStore::LoadBlob(const KeyId& id, std::uint32_t version) {
 }
 
 Result<v1::Key> KeyStore::Read(const KeyId& id) {
-  TWINSEAL_ASSIGN_OR_RETURN(Stored stored, Load(id));
+  if (barrier_.NearbyIsCurrent()) {
+    Result<Stored> stored = Load(id, From::kLedger);
+    if (stored.ok()) return std::move(stored->key);
+    if (stored.error().code() != Code::kUnavailable) return stored.error();
+  }
+  TWINSEAL_ASSIGN_OR_RETURN(Stored stored, Load(id, From::kNearby));
   return std::move(stored.key);
 }
 
 Status KeyStore::Deliver(const KeyId& id, Deadline deadline) {
-  TWINSEAL_ASSIGN_OR_RETURN(const std::optional<ledger::Entry> entry, ledger_.Get(KeyPath(id)));
+  // Never across the WAN: what the view has heard of is nearby.
+  TWINSEAL_ASSIGN_OR_RETURN(const std::optional<ledger::Entry> entry,
+                            Get(KeyPath(id), From::kNearby));
   // A mark without a record is a token key whose creation was interrupted.
   if (!entry) return Erase(core_, id, deadline);
-  TWINSEAL_ASSIGN_OR_RETURN(const Stored stored, Load(id));
+  TWINSEAL_ASSIGN_OR_RETURN(const Stored stored, Load(id, From::kNearby));
   if (stored.key.state() == v1::DESTROYED) {
     TWINSEAL_RETURN_IF_ERROR(Erase(core_, id, deadline));
     // The blobs are removed from the ledger; now they leave its files too.
     return ledger_.Purge();
   }
-  TWINSEAL_ASSIGN_OR_RETURN(const Bytes blob, LoadBlob(id, stored.key.current_version()));
+  TWINSEAL_ASSIGN_OR_RETURN(const Bytes blob,
+                            LoadBlob(id, stored.key.current_version(), From::kNearby));
   return Install(core_, blob, deadline);
+}
+
+Status KeyStore::Follow(const KeyId& id, Deadline deadline) {
+  const MutexLock lock(Stripe(id));
+  TWINSEAL_ASSIGN_OR_RETURN(const Stored stored, Load(id, From::kNearby));
+  if (stored.key.state() == v1::DESTROYED) return Settle(id, deadline);
+  // A key on another site's token, or of other sites alone, is not this core's.
+  if (!policy::AllowsSite(stored.key.policy(), site_)) return Ok();
+  return Deliver(id, deadline);
 }
 
 Status KeyStore::Settle(const KeyId& id, Deadline deadline, const Finished& finished) {
   const std::string path = PendingPath(site_, id);
-  TWINSEAL_ASSIGN_OR_RETURN(const std::optional<ledger::Entry> mark, ledger_.Get(path));
+  TWINSEAL_ASSIGN_OR_RETURN(const std::optional<ledger::Entry> mark, Get(path, From::kNearby));
   if (!mark) return Ok();
   TWINSEAL_RETURN_IF_ERROR(Deliver(id, deadline));
   if (finished) {
     // A key on the token whose creation was never committed has a mark and no record.
-    const Result<Stored> stored = Load(id);
+    const Result<Stored> stored = Load(id, From::kNearby);
     if (!stored.ok() && stored.error().code() != Code::kNotFound) return stored.error();
     if (stored.ok()) TWINSEAL_RETURN_IF_ERROR(finished(stored->key));
   }
@@ -390,7 +466,8 @@ Result<std::optional<v1::Key>> KeyStore::DestroyIfDue(const KeyId& id, Deadline 
     return std::optional<v1::Key>();
   }
   return TryChange(
-      nullptr, id, [now](v1::Key key) { return Destroy(std::move(key), now); }, deadline);
+      nullptr, id, [now](v1::Key key) { return Destroy(std::move(key), now); }, deadline,
+      From::kLedger);
 }
 
 }  // namespace twinseal::service

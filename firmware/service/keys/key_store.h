@@ -19,6 +19,7 @@
 #include "common/ledger/ledger.h"
 #include "firmware/policy/authorize.h"
 #include "firmware/service/core_link/core.h"
+#include "firmware/service/keys/barrier.h"
 #include "firmware/service/keys/key_directory.h"
 #include "firmware/service/keys/request_log.h"
 #include "twinseal/v1/keys.pb.h"
@@ -36,8 +37,8 @@ class KeyStore {
   // One of transitions.h.
   using Transition = std::function<Result<v1::Key>(v1::Key)>;
 
-  KeyStore(ledger::Ledger& ledger, Core& core, KeyDirectory& directory, SiteName site,
-           WallClock clock);
+  KeyStore(ledger::Ledger& ledger, Core& core, KeyDirectory& directory, Barrier& barrier,
+           SiteName site, WallClock clock);
 
   // already_exists when the name is taken, also by a destroyed key; invalid_argument names the
   // field.
@@ -48,12 +49,15 @@ class KeyStore {
   Result<v1::Key> Change(const Mutation& mutation, const MayChange& key,
                          const Transition& transition);
 
-  // The whole record, with its versions. not_found when there is none.
+  // The whole record, with its versions: as the ledger has it, or as this site knows it when the
+  // ledger cannot be reached. not_found when there is none.
   Result<v1::Key> Read(const KeyId& key);
 
   // Gives the core what the ledger has of this key: for one that answered that it does not know the
   // newest revision.
   Status Deliver(const KeyId& key, Deadline deadline);
+  // Takes another site's change of this key in: delivers it, and settles what was marked.
+  Status Follow(const KeyId& key, Deadline deadline);
   // Finishes what an earlier end interrupted. `finished` is told of each such key before that is
   // forgotten; when it fails, it is told again the next time. Returns how many keys are still
   // waiting, the core being unavailable.
@@ -70,28 +74,49 @@ class KeyStore {
     v1::Key key;
     ledger::Revision modified;
   };
+  // Where a flow reads: what is nearby is quick and may be overtaken, which the commit then finds.
+  enum class From { kNearby, kLedger };
+  struct Proposal {
+    KeyId id;
+    v1::Key before;
+    v1::Key after;
+    Bytes blob;  // The newest version's; empty when the key is destroyed.
+    ledger::Transaction transaction;
+  };
 
-  Result<std::optional<v1::Key>> Replay(const Mutation& mutation);
+  From Source(int attempt) const;
+  Result<std::optional<v1::Key>> Replay(const Mutation& mutation, From from);
   Result<v1::Key> CreateValid(const Mutation& mutation, const KeyName& name,
                               const v1::CreateKeyRequest& request);
   // One attempt; nothing when a guard did not hold and it is to be tried again.
   Result<std::optional<v1::Key>> TryCreate(const Mutation& mutation, const v1::Key& draft);
-  Result<std::optional<v1::Key>> TryRotate(const Mutation& mutation, const KeyId& id);
+  Result<std::optional<v1::Key>> TryRotate(const Mutation& mutation, const KeyId& id, From from);
   Result<std::optional<v1::Key>> TryChange(const Mutation* mutation, const KeyId& id,
-                                           const Transition& transition, Deadline deadline);
-  Result<Stored> Load(const KeyId& id);
-  Result<Bytes> LoadBlob(const KeyId& id, std::uint32_t version);
+                                           const Transition& transition, Deadline deadline,
+                                           From from);
+  Result<std::optional<v1::Key>> RecordNoChange(const Mutation* mutation, const Stored& stored,
+                                                Deadline deadline);
+  Result<std::optional<ledger::Entry>> Get(const std::string& path, From from);
+  Result<Stored> Load(const KeyId& id, From from);
+  Result<Bytes> LoadBlob(const KeyId& id, std::uint32_t version, From from);
   // Repeats the identical transaction while the outcome is unknown.
   Result<ledger::Outcome> Commit(const ledger::Transaction& transaction);
   Status Settle(const KeyId& id, Deadline deadline, const Finished& finished = nullptr);
-  // Commits, tells the local view and then the core. False when a guard did not hold.
-  Result<bool> CommitAndSettle(ledger::Transaction transaction, const Mutation* mutation,
-                               const v1::Key& key, const KeyId& id, Deadline deadline);
+  // Commits, tells the local view, then the core, and waits for the other sites: the key as it is
+  // to be answered. Nothing when a guard did not hold.
+  Result<std::optional<v1::Key>> CommitAndSettle(Proposal proposal, const Mutation* mutation,
+                                                 Deadline deadline);
+  void MarkPending(Proposal& proposal) const;
+  Status TellCore(const Proposal& proposal, Deadline deadline);
+  bool NeedsMark(const Proposal& proposal) const;
+  void AwaitSites(const Barrier::Terms& terms, const v1::Key& before, ledger::Revision revision,
+                  v1::Key& answer);
   Mutex& Stripe(const KeyId& id);
 
   ledger::Ledger& ledger_;
   Core& core_;
   KeyDirectory& directory_;
+  Barrier& barrier_;
   const SiteName site_;
   const WallClock clock_;
   // One change of a key at a time, so that its core hears of them in their order.

@@ -24,10 +24,12 @@ Bytes HashRequest(std::string_view operation, const google::protobuf::Message& r
   return Bytes(digest.begin(), digest.end());
 }
 
-Result<std::optional<Bytes>> FindAnswer(ledger::Ledger& ledger, const Mutation& mutation) {
+Result<std::optional<GivenAnswer>> FindAnswer(ledger::Ledger& ledger, const Mutation& mutation,
+                                              bool nearby) {
+  const std::string path = RequestPath(mutation.request);
   TWINSEAL_ASSIGN_OR_RETURN(const std::optional<ledger::Entry> entry,
-                            ledger.Get(RequestPath(mutation.request)));
-  if (!entry) return std::optional<Bytes>();
+                            nearby ? ledger.GetNearby(path) : ledger.Get(path));
+  if (!entry) return std::optional<GivenAnswer>();
   v1::RequestRecord record;
   if (!record.ParseFromArray(entry->value.data(), static_cast<int>(entry->value.size()))) {
     return Error(
@@ -43,7 +45,7 @@ Result<std::optional<Bytes>> FindAnswer(ledger::Ledger& ledger, const Mutation& 
                  fmt::format("request_id {} was used for another request; use a new one",
                              mutation.request.text()));
   }
-  return std::optional<Bytes>(ToBytes(record.response()));
+  return std::optional(GivenAnswer{ToBytes(record.response()), entry->modified});
 }
 
 void RecordAnswer(ledger::Transaction& transaction, const Mutation& mutation, BytesView answer,

@@ -31,9 +31,16 @@ struct Mutation {
 // binary bodies share.
 Bytes HashRequest(std::string_view operation, const google::protobuf::Message& request);
 
+struct GivenAnswer {
+  Bytes answer;
+  ledger::Revision revision;  // Of the commit that it was the answer to.
+};
+
 // The answer given before, or nothing. already_exists when the id belongs to another request:
-// another operation, other arguments or another caller. Blocks on the ledger.
-Result<std::optional<Bytes>> FindAnswer(ledger::Ledger& ledger, const Mutation& mutation);
+// another operation, other arguments or another caller. Blocks on the ledger. With `nearby` it is
+// quick, and nothing may also mean that this place has not heard of the answer yet.
+Result<std::optional<GivenAnswer>> FindAnswer(ledger::Ledger& ledger, const Mutation& mutation,
+                                              bool nearby = false);
 
 // Adds to a transaction that this answer is being given, and that the id must be new.
 void RecordAnswer(ledger::Transaction& transaction, const Mutation& mutation, BytesView answer,

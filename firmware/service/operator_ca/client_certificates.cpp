@@ -9,10 +9,10 @@ namespace {
 
 Result<std::optional<v1::IssueClientCertificateResponse>> Replay(ledger::Ledger& ledger,
                                                                  const Mutation& mutation) {
-  TWINSEAL_ASSIGN_OR_RETURN(const std::optional<Bytes> answer, FindAnswer(ledger, mutation));
-  if (!answer) return std::optional<v1::IssueClientCertificateResponse>();
+  TWINSEAL_ASSIGN_OR_RETURN(const std::optional<GivenAnswer> given, FindAnswer(ledger, mutation));
+  if (!given) return std::optional<v1::IssueClientCertificateResponse>();
   v1::IssueClientCertificateResponse response;
-  if (!response.ParseFromArray(answer->data(), static_cast<int>(answer->size()))) {
+  if (!response.ParseFromArray(given->answer.data(), static_cast<int>(given->answer.size()))) {
     return Error(Code::kDataLoss,
                  "the ledger's record of this request is damaged; use a new request_id");
   }

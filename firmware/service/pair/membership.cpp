@@ -16,6 +16,8 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr milliseconds kRetry{500};
+// A leader that is lost takes what it was asked with it: what waits for so long is asked again.
+constexpr milliseconds kCallTime{1'500};
 constexpr milliseconds kTendEvery{5'000};
 // For one request to the core, which may be behind others.
 constexpr std::chrono::seconds kCoreTime{20};
@@ -156,8 +158,9 @@ Status Membership::OpenLedger(Deadline deadline) {
       ledger_ca_.IssueMember({"127.0.0.1"}, key.public_key(), kCaLife, deadline));
   const auto gateway = [&]() -> Result<etcd::GatewayOptions> {
     TWINSEAL_ASSIGN_OR_RETURN(Secret pem, key.Pem());
-    return etcd::GatewayOptions{
-        {member->endpoint()}, {ledger_ca_.certificate().Pem(), certificate.Pem(), std::move(pem)}};
+    return etcd::GatewayOptions{{member->endpoint()},
+                                {ledger_ca_.certificate().Pem(), certificate.Pem(), std::move(pem)},
+                                kCallTime};
   };
   TWINSEAL_ASSIGN_OR_RETURN(etcd::GatewayOptions for_status, gateway());
   TWINSEAL_ASSIGN_OR_RETURN(etcd::GatewayOptions for_ledger, gateway());

@@ -28,11 +28,13 @@ struct Signer::Order {
   bool delivered = false;
 };
 
-Signer::Signer(KeyDirectory& directory, Core& core, WorkPool& pool, Deliver deliver, SiteName site)
+Signer::Signer(KeyDirectory& directory, Core& core, WorkPool& pool, Deliver deliver,
+               MaySign may_sign, SiteName site)
     : directory_(directory),
       core_(core),
       pool_(pool),
       deliver_(std::move(deliver)),
+      may_sign_(std::move(may_sign)),
       site_(std::move(site)) {}
 
 void Signer::Sign(const policy::Authorized<policy::Procedure::kSign>& caller,
@@ -91,6 +93,7 @@ Status Signer::Check(const KeyView& view, v1::Scheme scheme,
                      const google::protobuf::RepeatedPtrField<std::string>& digests,
                      bool batch) const {
   const v1::Key& key = view.key;
+  TWINSEAL_RETURN_IF_ERROR(may_sign_(key));
   const crypto::SchemeInfo* info = crypto::Find(scheme);
   const crypto::AlgorithmInfo* algorithm = crypto::Find(key.algorithm());
   if (info == nullptr)

@@ -34,7 +34,11 @@ class Signer {
   // Gives the core what the ledger has of a key; blocks (KeyStore::Deliver).
   using Deliver = std::function<Status(const KeyId&, Deadline)>;
 
-  Signer(KeyDirectory& directory, Core& core, WorkPool& pool, Deliver deliver, SiteName site);
+  // Whether this site may sign with the key now, as far as it is the site's own matter; quick.
+  using MaySign = std::function<Status(const v1::Key&)>;
+
+  Signer(KeyDirectory& directory, Core& core, WorkPool& pool, Deliver deliver, MaySign may_sign,
+         SiteName site);
 
   // Fills in the record's key, scheme and digests before anything can finish; `done` is called
   // once, from the core link's or the pool's thread or inside the call. `record` must live until
@@ -63,6 +67,7 @@ class Signer {
   Core& core_;
   WorkPool& pool_;
   const Deliver deliver_;
+  const MaySign may_sign_;
   const SiteName site_;
 
   Mutex mutex_;

@@ -1,0 +1,44 @@
+// What a change of a key owes the sites: when it is acknowledged, no site acts on what was before.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/base/types.h"
+#include "common/ledger/ledger.h"
+#include "twinseal/v1/keys.pb.h"
+
+namespace twinseal::service {
+
+// That of an appliance that is alone: its own view is all there is. Thread-safe.
+class Barrier {
+ public:
+  // What a commit was prepared under.
+  struct Terms {
+    std::vector<std::string> out;  // Sites that need not be waited for.
+  };
+
+  Barrier() = default;
+  virtual ~Barrier() = default;
+  Barrier(const Barrier&) = delete;
+  Barrier& operator=(const Barrier&) = delete;
+
+  // Adds to a change what has to hold for it, and what the other sites go by.
+  virtual Terms Prepare(ledger::Transaction& /*change*/) { return {}; }
+
+  // After the commit of `revision`: returns when no site acts any more on the key as it was
+  // `before`. Names the sites that may all the same, and until when, by the key's isolation rule.
+  // Blocks, for the length of a lease at most.
+  virtual std::vector<v1::UninformedSite> Await(const Terms& /*terms*/, const v1::Key& /*before*/,
+                                                ledger::Revision /*revision*/) {
+    return {};
+  }
+
+  // Whether what is nearby is as new as what was ever acknowledged.
+  virtual bool NearbyIsCurrent() const { return true; }
+
+  // Every site of the domain but this one.
+  virtual std::vector<SiteName> OtherSites() const { return {}; }
+};
+
+}  // namespace twinseal::service

@@ -1,0 +1,147 @@
+#include "firmware/service/pair/pair_barrier.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+#include "firmware/policy/key_policy.h"
+
+namespace twinseal::service {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+// A site that was away for so long is no longer waited for at each change.
+constexpr std::chrono::seconds kSuspendAfter{3};
+
+// Whether every lease that the site may have had when this was written is over.
+bool OutForCertain(const SeenStanding& seen) {
+  return seen.standing.standing() != v1::SiteStanding::ACTIVE &&
+         BootClock::now() > seen.seen + kLease + kLeaseMargin;
+}
+
+bool Holds(const v1::Key& key, const std::string& site) {
+  const Result<SiteName> name = SiteName::Parse(site);
+  return name.ok() && policy::AllowsSite(key.policy(), *name);
+}
+
+}  // namespace
+
+void PairBarrier::Open(SiteLease& lease, ledger::Ledger& ledger, Others others) {
+  const MutexLock lock(mutex_);
+  lease_ = &lease;
+  ledger_ = &ledger;
+  for (auto& [site, progress] : others) others_[site] = std::move(progress);
+}
+
+void PairBarrier::Close() {
+  Progress ending;
+  const MutexLock lock(mutex_);
+  ending.swap(others_);
+}
+
+PairBarrier::Progress PairBarrier::others() const {
+  const MutexLock lock(mutex_);
+  return others_;
+}
+
+SiteLease* PairBarrier::lease() const {
+  const MutexLock lock(mutex_);
+  return lease_;
+}
+
+bool PairBarrier::NearbyIsCurrent() const {
+  const SiteLease* const own = lease();
+  return own != nullptr && own->held();
+}
+
+std::vector<SiteName> PairBarrier::OtherSites() const {
+  std::vector<SiteName> sites;
+  for (const auto& [site, progress] : others()) {
+    if (const Result<SiteName> name = SiteName::Parse(site); name.ok()) sites.push_back(*name);
+  }
+  return sites;
+}
+
+Barrier::Terms PairBarrier::Prepare(ledger::Transaction& change) {
+  Terms terms;
+  change.writes.push_back(ledger::Put{std::string(kChangedPath), {}});
+  const SiteLease* const own = lease();
+  if (own == nullptr) return terms;
+  const std::map<std::string, SeenStanding> standings = own->standings();
+  for (const auto& [site, progress] : others()) {
+    const auto seen = standings.find(site);
+    if (seen == standings.end() || !OutForCertain(seen->second)) continue;
+    // Still so when the change is committed: it comes back only by a change of this record.
+    change.guards.push_back(ledger::UnchangedSince{StandingPath(site), seen->second.modified});
+    terms.out.push_back(site);
+  }
+  return terms;
+}
+
+std::vector<v1::UninformedSite> PairBarrier::Await(const Terms& terms, const v1::Key& before,
+                                                   ledger::Revision revision) {
+  const Deadline lease_over = steady_clock::now() + kLease + kLeaseMargin;
+  std::vector<v1::UninformedSite> uninformed;
+  const auto name = [&](const std::string& site) {
+    if (before.state() != v1::ENABLED || before.policy().isolation() == v1::STOP) return;
+    v1::UninformedSite& one = uninformed.emplace_back();
+    one.set_site(site);
+    one.set_may_sign_until_unix_ms(clock_() +
+                                   milliseconds(IsolationTime(before.policy()) + kLease).count());
+  };
+  const SiteLease* const own = lease();
+  const auto standings = own == nullptr ? std::map<std::string, SeenStanding>() : own->standings();
+  for (const auto& [site, progress] : others()) {
+    if (!before.key_id().empty() && !Holds(before, site)) continue;
+    if (std::ranges::find(terms.out, site) != terms.out.end()) {
+      if (standings.at(site).standing.standing() == v1::SiteStanding::SUSPENDED) name(site);
+      continue;
+    }
+    if (progress->WaitUntil(revision, lease_over)) continue;
+    name(site);
+    Suspend(site, progress->contact());
+  }
+  return uninformed;
+}
+
+void PairBarrier::Suspend(const std::string& site, const SiteProgress::Contact& contact) {
+  if (contact.reachable || steady_clock::now() < contact.since + kSuspendAfter) return;
+  ledger::Ledger* ledger = nullptr;
+  const SiteLease* lease = nullptr;
+  {
+    const MutexLock lock(mutex_);
+    ledger = ledger_;
+    lease = lease_;
+  }
+  const std::map<std::string, SeenStanding> standings = lease->standings();
+  const auto seen = standings.find(site);
+  const bool known = seen != standings.end();
+  if (known && seen->second.standing.standing() != v1::SiteStanding::ACTIVE) return;
+  v1::SiteStanding suspended;
+  suspended.set_standing(v1::SiteStanding::SUSPENDED);
+  suspended.set_since_unix_ms(clock_());
+  ledger::Transaction transaction;
+  const std::string path = StandingPath(site);
+  if (known) {
+    transaction.guards.push_back(ledger::UnchangedSince{path, seen->second.modified});
+  } else {
+    transaction.guards.push_back(ledger::Absent{path});
+  }
+  transaction.writes.push_back(ledger::Put{path, ToBytes(suspended.SerializeAsString())});
+  const Result<ledger::Outcome> outcome = ledger->Commit(transaction);
+  if (outcome.ok() && outcome->committed) {
+    spdlog::warn("site {} cannot be reached ({}): changes do not wait for it until it is back",
+                 site, contact.reason);
+  }
+}
+
+std::map<std::string, SiteProgress::Contact> PairBarrier::contacts() const {
+  std::map<std::string, SiteProgress::Contact> contacts;
+  for (const auto& [site, progress] : others()) contacts[site] = progress->contact();
+  return contacts;
+}
+
+}  // namespace twinseal::service

@@ -1,0 +1,50 @@
+// The barrier between sites (site_lease.h tells why it holds).
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/mutex.h"
+#include "firmware/service/keys/barrier.h"
+#include "firmware/service/pair/site_lease.h"
+#include "firmware/service/pair/site_progress.h"
+
+namespace twinseal::service {
+
+// Thread-safe. Before Open() no change is made, as the ledger is not there.
+class PairBarrier final : public Barrier {
+ public:
+  explicit PairBarrier(WallClock clock) : clock_(std::move(clock)) {}
+
+  // By the other sites' names. All outlive the barrier's last call.
+  using Others = std::map<std::string, std::unique_ptr<SiteProgress>>;
+  void Open(SiteLease& lease, ledger::Ledger& ledger, Others others) TWINSEAL_EXCLUDES(mutex_);
+  // Ends what asks the other sites; who waits for them waits for their leases.
+  void Close() TWINSEAL_EXCLUDES(mutex_);
+
+  Terms Prepare(ledger::Transaction& change) override;
+  std::vector<v1::UninformedSite> Await(const Terms& terms, const v1::Key& before,
+                                        ledger::Revision revision) override;
+  bool NearbyIsCurrent() const override;
+  std::vector<SiteName> OtherSites() const override;
+
+  // By site.
+  std::map<std::string, SiteProgress::Contact> contacts() const;
+
+ private:
+  using Progress = std::map<std::string, std::shared_ptr<SiteProgress>>;
+  Progress others() const TWINSEAL_EXCLUDES(mutex_);
+  SiteLease* lease() const TWINSEAL_EXCLUDES(mutex_);
+  // The others need not wait for it any more, until it has caught up.
+  void Suspend(const std::string& site, const SiteProgress::Contact& contact);
+
+  const WallClock clock_;
+  mutable Mutex mutex_;
+  SiteLease* lease_ TWINSEAL_GUARDED_BY(mutex_) = nullptr;
+  ledger::Ledger* ledger_ TWINSEAL_GUARDED_BY(mutex_) = nullptr;
+  Progress others_ TWINSEAL_GUARDED_BY(mutex_);
+};
+
+}  // namespace twinseal::service

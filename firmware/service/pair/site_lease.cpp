@@ -1,0 +1,181 @@
+#include "firmware/service/pair/site_lease.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+namespace twinseal::service {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr milliseconds kLookEvery{300};
+// For the view to have what the look has found; it is told by the same member.
+constexpr milliseconds kCatchUp{500};
+constexpr std::chrono::seconds kDefaultIsolation{86'400};
+
+}  // namespace
+
+std::string StandingPath(std::string_view site) {
+  return fmt::format("{}{}", kStandingPrefix, site);
+}
+
+std::chrono::seconds IsolationTime(const v1::KeyPolicy& policy) {
+  if (policy.isolation() == v1::STOP) return std::chrono::seconds(0);
+  if (policy.isolation_seconds() == 0) return kDefaultIsolation;
+  return std::chrono::seconds(policy.isolation_seconds());
+}
+
+SiteLease::SiteLease(SiteName site, ledger::Ledger& ledger, Applied& applied, WallClock clock)
+    : site_(std::move(site)), ledger_(ledger), applied_(applied), clock_(std::move(clock)) {}
+
+SiteLease::~SiteLease() { Stop(); }
+
+void SiteLease::Start() {
+  thread_ = std::thread([this] { Run(); });
+}
+
+void SiteLease::Stop() {
+  {
+    const MutexLock lock(mutex_);
+    stopping_ = true;
+    changed_.NotifyAll();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void SiteLease::LookNow() {
+  const MutexLock lock(mutex_);
+  now_ = true;
+  changed_.NotifyAll();
+}
+
+void SiteLease::Run() {
+  do {
+    LookOnce();
+  } while (Pause());
+}
+
+bool SiteLease::Pause() {
+  const auto until = steady_clock::now() + kLookEvery;
+  const MutexLock lock(mutex_);
+  while (!stopping_ && !now_ && changed_.WaitUntil(mutex_, until)) {
+  }
+  now_ = false;
+  return !stopping_;
+}
+
+void SiteLease::LookOnce() {
+  const BootClock::time_point began = BootClock::now();
+  const Result<ledger::Listing> found = ledger_.List(ledger::Range::Prefix("/pair/"));
+  if (!found.ok()) return;
+  Take(*found, BootClock::now());
+  ledger::Revision changed{};
+  for (const ledger::Entry& entry : found->entries) {
+    if (entry.key == kChangedPath) changed = entry.modified;
+  }
+  if (!applied_.WaitUntil(changed, steady_clock::now() + kCatchUp)) return;
+  const std::map<std::string, SeenStanding> now = standings();
+  const auto own = now.find(site_.text());
+  if (own == now.end() || own->second.standing.standing() == v1::SiteStanding::ACTIVE) {
+    return Grant(began);
+  }
+  if (own->second.standing.standing() != v1::SiteStanding::SUSPENDED) return;
+  if (const Status lifted = Reinstate(own->second); !lifted.ok()) {
+    spdlog::warn("returning into the pair: {}", lifted.error().message());
+  }
+}
+
+// The view is level with the ledger; the next look, which finds the site active, grants the lease.
+Status SiteLease::Reinstate(const SeenStanding& own) {
+  v1::SiteStanding active;
+  active.set_since_unix_ms(clock_());
+  ledger::Transaction transaction;
+  const std::string path = StandingPath(site_.text());
+  transaction.guards.push_back(ledger::UnchangedSince{path, own.modified});
+  transaction.writes.push_back(ledger::Put{path, ToBytes(active.SerializeAsString())});
+  const Result<ledger::Outcome> outcome = ledger_.Commit(transaction);
+  if (!outcome.ok()) return outcome.error();
+  if (outcome->committed) spdlog::info("site {} is level with the pair again", site_.text());
+  LookNow();
+  return Ok();
+}
+
+void SiteLease::Take(const ledger::Listing& listing, BootClock::time_point now) {
+  const MutexLock lock(mutex_);
+  for (const ledger::Entry& entry : listing.entries) {
+    if (!entry.key.starts_with(kStandingPrefix)) continue;
+    SeenStanding& seen = standings_[entry.key.substr(kStandingPrefix.size())];
+    if (seen.modified == entry.modified) continue;
+    if (!seen.standing.ParseFromArray(entry.value.data(), static_cast<int>(entry.value.size()))) {
+      seen.standing.Clear();
+    }
+    seen.modified = entry.modified;
+    seen.seen = now;
+  }
+}
+
+void SiteLease::Grant(BootClock::time_point began) {
+  const MutexLock lock(mutex_);
+  until_ = began + kLease;
+  until_unix_ms_ = clock_() -
+                   std::chrono::duration_cast<milliseconds>(BootClock::now() - began).count() +
+                   kLease.count();
+}
+
+bool SiteLease::held() const {
+  const MutexLock lock(mutex_);
+  return until_ && BootClock::now() < *until_;
+}
+
+Status SiteLease::MaySign(const v1::Key& key) const {
+  const BootClock::time_point now = BootClock::now();
+  const MutexLock lock(mutex_);
+  const auto own = standings_.find(site_.text());
+  if (own != standings_.end() && own->second.standing.standing() == v1::SiteStanding::MAINTENANCE) {
+    return Error(Code::kUnavailable,
+                 fmt::format("site {} is in maintenance; ask another site", site_.text()));
+  }
+  if (until_ && now < *until_) return Ok();
+  if (!until_) {
+    return Error(Code::kUnavailable,
+                 fmt::format("site {} has not reached the pair's ledger since it was started; ask "
+                             "another site",
+                             site_.text()));
+  }
+  if (key.policy().isolation() == v1::STOP) {
+    return Error(Code::kUnavailable,
+                 fmt::format("site {} cannot reach the pair's ledger, and the key '{}' does not "
+                             "sign at a site that is isolated; ask another site",
+                             site_.text(), key.name()));
+  }
+  if (now < *until_ + IsolationTime(key.policy())) return Ok();
+  return Error(Code::kUnavailable,
+               fmt::format("site {} has not reached the pair's ledger for longer than the key '{}' "
+                           "may sign without it; ask another site",
+                           site_.text(), key.name()));
+}
+
+std::string SiteLease::NotReady() const {
+  const MutexLock lock(mutex_);
+  const auto own = standings_.find(site_.text());
+  if (own != standings_.end() && own->second.standing.standing() == v1::SiteStanding::MAINTENANCE) {
+    return "it is in maintenance";
+  }
+  return until_ ? "" : "it has not caught up with the pair's ledger yet";
+}
+
+std::optional<std::int64_t> SiteLease::isolated_since_unix_ms() const {
+  const MutexLock lock(mutex_);
+  if (!until_ || BootClock::now() < *until_) return std::nullopt;
+  return until_unix_ms_;
+}
+
+std::map<std::string, SeenStanding> SiteLease::standings() const {
+  const MutexLock lock(mutex_);
+  return standings_;
+}
+
+}  // namespace twinseal::service

@@ -1,0 +1,98 @@
+// Whether this site may act on its view of the keys, and what it knows of the other sites'
+// standing.
+//
+// The site looks at the ledger several times a second, as a majority has it. When its view holds
+// everything that was committed before such a look began, the site may rely on the view until
+// kLease after that beginning: who changes a key and waits for that long has outwaited every
+// site that did not hear of it. Nothing of this rests on a clock that is set, or on what a site
+// says of itself.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "common/base/mutex.h"
+#include "common/base/result.h"
+#include "common/base/types.h"
+#include "common/ledger/ledger.h"
+#include "firmware/service/keys/applied.h"
+#include "firmware/service/keys/key_store.h"
+#include "firmware/service/pair/boot_clock.h"
+#include "twinseal/v1/pair_store.pb.h"
+
+namespace twinseal::service {
+
+// How long a look is good for.
+inline constexpr std::chrono::milliseconds kLease{1'000};
+// What others wait longer than that: clocks of two machines differ by less than a thousandth, and
+// a request that was admitted is under way when it was asked.
+inline constexpr std::chrono::milliseconds kLeaseMargin{50};
+
+// The ledger's /pair/changed is written by every change of a key; /pair/standing/<site> is a
+// SiteStanding.
+inline constexpr std::string_view kChangedPath = "/pair/changed";
+inline constexpr std::string_view kStandingPrefix = "/pair/standing/";
+std::string StandingPath(std::string_view site);
+
+// One site's standing, as a look has found it.
+struct SeenStanding {
+  v1::SiteStanding standing;
+  ledger::Revision modified{};  // 0: there is no record; the site is active.
+  BootClock::time_point seen;   // When a look first found this record.
+};
+
+// Thread-safe. `ledger` and `applied` outlive it.
+class SiteLease {
+ public:
+  SiteLease(SiteName site, ledger::Ledger& ledger, Applied& applied, WallClock clock);
+  ~SiteLease();  // As Stop().
+  SiteLease(const SiteLease&) = delete;
+  SiteLease& operator=(const SiteLease&) = delete;
+
+  void Start();
+  void Stop();
+
+  bool held() const TWINSEAL_EXCLUDES(mutex_);
+  // unavailable, saying where else to go, when the key's isolation rule does not let this site sign
+  // now; also in maintenance. Quick.
+  Status MaySign(const v1::Key& key) const TWINSEAL_EXCLUDES(mutex_);
+  // Why it does not serve; empty when it does.
+  std::string NotReady() const TWINSEAL_EXCLUDES(mutex_);
+  // Since when the ledger could not be looked at; nothing while the lease is held.
+  std::optional<std::int64_t> isolated_since_unix_ms() const TWINSEAL_EXCLUDES(mutex_);
+  // By site; those without a record are left out.
+  std::map<std::string, SeenStanding> standings() const TWINSEAL_EXCLUDES(mutex_);
+
+  // Looks now rather than at the next turn.
+  void LookNow() TWINSEAL_EXCLUDES(mutex_);
+
+ private:
+  void Run();
+  void LookOnce();
+  Status Reinstate(const SeenStanding& own);
+  void Take(const ledger::Listing& listing, BootClock::time_point now) TWINSEAL_EXCLUDES(mutex_);
+  void Grant(BootClock::time_point began) TWINSEAL_EXCLUDES(mutex_);
+  bool Pause() TWINSEAL_EXCLUDES(mutex_);
+
+  const SiteName site_;
+  ledger::Ledger& ledger_;
+  Applied& applied_;
+  const WallClock clock_;
+
+  mutable Mutex mutex_;
+  Condition changed_;
+  bool stopping_ TWINSEAL_GUARDED_BY(mutex_) = false;
+  bool now_ TWINSEAL_GUARDED_BY(mutex_) = false;
+  std::optional<BootClock::time_point> until_ TWINSEAL_GUARDED_BY(mutex_);
+  std::int64_t until_unix_ms_ TWINSEAL_GUARDED_BY(mutex_) = 0;
+  std::map<std::string, SeenStanding> standings_ TWINSEAL_GUARDED_BY(mutex_);
+  std::thread thread_;
+};
+
+// How long a site that lost its lease may go on with the key.
+std::chrono::seconds IsolationTime(const v1::KeyPolicy& policy);
+
+}  // namespace twinseal::service
