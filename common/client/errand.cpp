@@ -139,8 +139,7 @@ std::optional<Status> Errand::Judge(https::Race::Finish finish,
     return std::move(tried.status);
   } else {
     common_.health.Failed(way.endpoint, now);
-    // No certificate gets better by waiting.
-    way.closed = error.code() == Code::kUnauthenticated;
+    way.closed = tried.lasting;
   }
   if (tried.sent && !task_.options.repeatable) return std::move(tried.status);
   PutOff(way, error, now);

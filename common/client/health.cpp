@@ -93,8 +93,11 @@ Health::Plan Health::Order(std::string_view procedure, bool repeatable, Time now
   const std::size_t good = plan.order.size();
   plan.order.insert(plan.order.end(), out.begin(), out.end());
   if (!repeatable || good == 0) return plan;
+  // What takes long is not done twice out of curiosity.
+  const std::optional<Duration> late = LateAt(endpoints_[plan.order.front()], procedure);
+  const bool quick = late && *late <= kLeastDelay;
   for (std::size_t i = 1; i < plan.order.size() && !plan.trial; ++i) {
-    if (!TrialDue(plan.order[i], procedure, now)) continue;
+    if (!TrialDue(plan.order[i], procedure, quick, now)) continue;
     plan.trial = true;
     std::rotate(plan.order.begin(), plan.order.begin() + static_cast<std::ptrdiff_t>(i),
                 plan.order.begin() + static_cast<std::ptrdiff_t>(i) + 1);
@@ -103,7 +106,7 @@ Health::Plan Health::Order(std::string_view procedure, bool repeatable, Time now
 }
 
 // Whoever asks makes the trial.
-bool Health::TrialDue(std::size_t index, std::string_view procedure, Time now) {
+bool Health::TrialDue(std::size_t index, std::string_view procedure, bool quick, Time now) {
   Endpoint& endpoint = endpoints_[index];
   Standing* const out =
       endpoint.standing.out() ? &endpoint.standing : &endpoint.Of(procedure).standing;
@@ -112,26 +115,30 @@ bool Health::TrialDue(std::size_t index, std::string_view procedure, Time now) {
     out->Delay(now);
     return true;
   }
-  if (now < endpoint.explore_at) return false;
+  if (!quick || now < endpoint.explore_at) return false;
   endpoint.explore_at = now + kExploration;
   return true;
+}
+
+std::optional<Duration> Health::LateAt(const Endpoint& endpoint, std::string_view procedure) const {
+  const auto found = endpoint.procedures.find(procedure);
+  if (found == endpoint.procedures.end() || !found->second.usual.known) return std::nullopt;
+  const Usual& usual = found->second.usual;
+  return microseconds(static_cast<std::int64_t>(usual.mean + 4 * usual.deviation));
 }
 
 Duration Health::HedgeDelay(std::size_t index, std::string_view procedure, bool trial) const {
   const MutexLock lock(mutex_);
   const Endpoint& endpoint = endpoints_[index];
-  const std::optional<Duration> distance = endpoint.Distance();
+  const Duration distance = endpoint.Distance().value_or(Duration::zero());
+  const std::optional<Duration> late = LateAt(endpoint, procedure);
   if (trial) {
-    return std::clamp<Duration>(4 * distance.value_or(Duration::zero()), kLeastDelay,
-                                kMostTrialDelay);
+    return std::clamp<Duration>(std::max(4 * distance, late.value_or(Duration::zero())),
+                                kLeastDelay, kMostTrialDelay);
   }
-  const auto found = endpoint.procedures.find(procedure);
-  if (found == endpoint.procedures.end() || !found->second.usual.known) return kUnknownDelay;
-  const Usual& usual = found->second.usual;
-  const microseconds late(static_cast<std::int64_t>(usual.mean + 4 * usual.deviation));
+  if (!late) return kUnknownDelay;
   // It may need a new connection.
-  return std::clamp<Duration>(late, kLeastDelay, kMostDelay) +
-         2 * distance.value_or(Duration::zero());
+  return std::clamp<Duration>(*late, kLeastDelay, kMostDelay) + distance;
 }
 
 void Health::Answered(std::size_t index, std::string_view procedure, const https::Timing& timing,

@@ -96,7 +96,10 @@ class Health {
 
   const Standing* OutFor(const Endpoint& endpoint, std::string_view procedure) const
       TWINSEAL_REQUIRES(mutex_);
-  bool TrialDue(std::size_t endpoint, std::string_view procedure, Time now)
+  // Nothing when nothing is known.
+  std::optional<Duration> LateAt(const Endpoint& endpoint, std::string_view procedure) const
+      TWINSEAL_REQUIRES(mutex_);
+  bool TrialDue(std::size_t endpoint, std::string_view procedure, bool quick, Time now)
       TWINSEAL_REQUIRES(mutex_);
   void AddDistance(std::size_t endpoint, Duration connecting, Time now) TWINSEAL_REQUIRES(mutex_);
   bool ComesBefore(std::size_t later, std::size_t earlier) const TWINSEAL_REQUIRES(mutex_);

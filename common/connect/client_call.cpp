@@ -58,9 +58,9 @@ Tried ReadOutcome(const std::string& endpoint, const https::Outcome& outcome,
     Error error = ErrorOfTransfer(endpoint, *failure);
     // A refused client certificate shows after the request has gone out, but nobody has read that.
     const bool sent = failure->connected && error.code() != Code::kUnauthenticated;
-    return {std::move(error), sent, false};
+    return {std::move(error), sent, false, IsLasting(*failure)};
   }
-  return {ReadAnswer(endpoint, std::get<https::Answer>(outcome), response), true, true};
+  return {ReadAnswer(endpoint, std::get<https::Answer>(outcome), response), true, true, false};
 }
 
 Result<std::string> ReadPlainOutcome(const std::string& endpoint, https::Outcome outcome) {

@@ -27,6 +27,7 @@ struct Tried {
   Status status;
   bool sent = false;      // The server may have acted on it.
   bool answered = false;  // The status is the server's.
+  bool lasting = false;   // It was not reached, and trying again soon is of no use.
 };
 
 // `response` is filled when the status is good.

@@ -140,4 +140,9 @@ Error ErrorOfTransfer(std::string_view endpoint, const https::Failure& failure) 
                fmt::format("curl {}: {}", failure.code, failure.words));
 }
 
+bool IsLasting(const https::Failure& failure) {
+  return Tell(failure).code == Code::kUnauthenticated &&
+         failure.verify_result != X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT;
+}
+
 }  // namespace twinseal::connect

@@ -13,4 +13,8 @@ namespace twinseal::connect {
 // no fault of network or server.
 Error ErrorOfTransfer(std::string_view endpoint, const https::Failure& failure);
 
+// Whether trying again soon is of no use: one side does not accept the other's certificate. But an
+// appliance whose core is starting has one that it issued itself, until it has a better one.
+bool IsLasting(const https::Failure& failure);
+
 }  // namespace twinseal::connect

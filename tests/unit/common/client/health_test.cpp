@@ -148,6 +148,19 @@ TEST_F(HealthTest, ExploresWhatItHasNotMeasuredOnceAndLaterSeldom) {
   EXPECT_TRUE(Plan().trial);
 }
 
+TEST_F(HealthTest, ExploresWithWhatIsQuick) {
+  for (int i = 0; i < 50; ++i) health_.Answered(0, kCreate, Kept(milliseconds(900)), now_);
+  Measured(0, milliseconds(2));
+  now_ += seconds(1);
+  EXPECT_FALSE(Plan(kCreate).trial);
+  EXPECT_FALSE(Plan("/Unknown").trial);
+  EXPECT_TRUE(Plan(kSign).trial);
+  // What is out of service is tried with everything.
+  health_.Failed(0, now_);
+  now_ += seconds(1);
+  EXPECT_TRUE(Plan(kCreate).trial);
+}
+
 TEST_F(HealthTest, WhatIsLateDependsOnWhatIsUsual) {
   EXPECT_EQ(health_.HedgeDelay(0, kSign, false), seconds(1));
   for (int i = 0; i < 50; ++i) health_.Answered(0, kSign, Kept(milliseconds(3)), now_);
@@ -163,7 +176,7 @@ TEST_F(HealthTest, WhatIsLateDependsOnWhatIsUsual) {
 
 TEST_F(HealthTest, WhatIsFarIsWaitedForLonger) {
   for (int i = 0; i < 50; ++i) health_.Answered(0, kSign, Connected(milliseconds(200)), now_);
-  EXPECT_EQ(health_.HedgeDelay(0, kSign, false), milliseconds(650));
+  EXPECT_EQ(health_.HedgeDelay(0, kSign, false), milliseconds(450));
   EXPECT_EQ(health_.HedgeDelay(0, kSign, true), milliseconds(800));
   EXPECT_EQ(health_.HedgeDelay(1, kSign, true), milliseconds(250));
 }

@@ -1,8 +1,11 @@
 // Callers tell what is wrong with a connection.
 #include "common/connect/curl_errors.h"
 
+#include <cerrno>
+
 #include <curl/curl.h>
 #include <gmock/gmock.h>
+#include <openssl/x509_vfy.h>
 
 #include "tests/unit/common/connect/server_fixture.h"
 
@@ -145,6 +148,17 @@ TEST(ErrorOfTransferTest, TellsPlainHttpServers) {
       ErrorOfTransfer("https://a", {CURLE_SSL_CONNECT_ERROR, 0, 0, false, "wrong version number"});
   EXPECT_EQ(error.code(), Code::kUnavailable);
   EXPECT_THAT(error.message(), HasSubstr("does not speak TLS"));
+}
+
+TEST(ErrorOfTransferTest, OnlyTrustThatIsMissingForGoodLasts) {
+  const auto lasts = [](long verify_result) {
+    return IsLasting({CURLE_PEER_FAILED_VERIFICATION, 0, verify_result, false, ""});
+  };
+  EXPECT_TRUE(lasts(X509_V_ERR_CERT_HAS_EXPIRED));
+  EXPECT_TRUE(lasts(X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY));
+  // Of an appliance that is starting.
+  EXPECT_FALSE(lasts(X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT));
+  EXPECT_FALSE(IsLasting({CURLE_COULDNT_CONNECT, ECONNREFUSED, 0, false, ""}));
 }
 
 TEST(ErrorOfTransferTest, TellsTimeoutsApart) {
