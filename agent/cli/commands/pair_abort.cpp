@@ -45,22 +45,6 @@ Result<std::optional<Driver>> OpenDriver(const std::string& agent_config) {
   return std::optional(Driver{std::move(agent).value(), std::move(file), std::move(state)});
 }
 
-// The ceremony as the holder tells it, where the agent's folder does not.
-Result<v1::CeremonyState> AskHolderForCeremony(Remote& sites) {
-  TWINSEAL_ASSIGN_OR_RETURN(const SiteEndpoint holder, FirstSite(sites, ""));
-  TWINSEAL_ASSIGN_OR_RETURN(const v1::GetPairResponse seen, GetPair(sites, holder.endpoint));
-  if (seen.pairing_id().empty()) {
-    return Error(Code::kFailedPrecondition,
-                 fmt::format("no ceremony is under way at site {}; there is nothing to undo",
-                             Printable(holder.site)));
-  }
-  v1::CeremonyState state;
-  state.set_id(KeyId::Random().Hex());
-  state.set_holder(holder.site);
-  state.set_pairing_id(seen.pairing_id());
-  return state;
-}
-
 v1::AbortPairingRequest AbortRequest(const v1::CeremonyState& state) {
   v1::AbortPairingRequest request;
   request.set_request_id(CeremonyRequestId(state, "abort"));
@@ -68,50 +52,16 @@ v1::AbortPairingRequest AbortRequest(const v1::CeremonyState& state) {
   return request;
 }
 
-Status AbortAtHolder(Remote& sites, const v1::CeremonyState& state) {
-  TWINSEAL_ASSIGN_OR_RETURN(const SiteEndpoint holder, FindSite(sites, state.holder()));
-  v1::AbortPairingResponse response;
-  const Status aborted =
-      sites.CallAt(holder.endpoint, "PairingService/AbortPairing", AbortRequest(state), response);
-  if (aborted.ok()) return Ok();
-  return aborted.error().Within(fmt::format("at site {}", Printable(state.holder())));
-}
-
-Status AbortAtJoiner(Context& context, const std::string& endpoint,
-                     const v1::CeremonyState& state) {
-  TWINSEAL_ASSIGN_OR_RETURN(const std::unique_ptr<Remote> stranger,
-                            context.ConnectTo(endpoint, true));
-  TWINSEAL_ASSIGN_OR_RETURN(const std::unique_ptr<Remote> joiner, context.ConnectTo(endpoint));
-  TWINSEAL_ASSIGN_OR_RETURN(Remote* const sites, context.remote());
-  v1::AbortPairingResponse response;
-  const Status aborted = AskJoiner({*sites, *stranger, *joiner}, "PairingService/AbortPairing",
-                                   AbortRequest(state), response);
-  if (aborted.ok()) return Ok();
-  return aborted.error().Within(fmt::format(
-      "the holder has forgotten the ceremony, but at the joiner ({})", Printable(endpoint)));
-}
-
-void PrintAborted(std::ostream& out, const v1::CeremonyState& state, bool at_joiner,
-                  OutputForm form) {
-  if (form == OutputForm::kJson) {
-    JsonWriter(out)
-        .BeginObject()
-        .Key("pairingId")
-        .String(state.pairing_id())
-        .Key("holder")
-        .String(state.holder())
-        .Key("undoneAtJoiner")
-        .Bool(at_joiner)
-        .EndObject()
-        .Finish();
-    return;
-  }
-  out << fmt::format("The ceremony is undone; site {} is as it was before.\n",
-                     Printable(state.holder()));
-  if (!at_joiner) {
-    out << "The joiner was not asked: it forgets the ceremony when another begins, or when it is "
-           "asked: `twinseal pair abort --joiner https://HOST:PORT`.\n";
-  }
+// Nothing when no ceremony is under way there.
+Result<std::optional<v1::CeremonyState>> CeremonyAtHolder(Remote& sites) {
+  TWINSEAL_ASSIGN_OR_RETURN(const SiteEndpoint holder, FirstSite(sites, ""));
+  TWINSEAL_ASSIGN_OR_RETURN(const v1::GetPairResponse seen, GetPair(sites, holder.endpoint));
+  if (seen.pairing_id().empty()) return std::optional<v1::CeremonyState>();
+  v1::CeremonyState state;
+  state.set_id(KeyId::Random().Hex());
+  state.set_holder(holder.site);
+  state.set_pairing_id(seen.pairing_id());
+  return std::optional(std::move(state));
 }
 
 // The holder's answer to the first step may have been lost.
@@ -123,29 +73,100 @@ Status LearnPairing(Remote& sites, v1::CeremonyState& state) {
   return Ok();
 }
 
+Status AbortAtHolder(Remote& sites, const v1::CeremonyState& state) {
+  TWINSEAL_ASSIGN_OR_RETURN(const SiteEndpoint holder, FindSite(sites, state.holder()));
+  v1::AbortPairingResponse response;
+  const Status aborted =
+      sites.CallAt(holder.endpoint, "PairingService/AbortPairing", AbortRequest(state), response);
+  if (aborted.ok()) return Ok();
+  return aborted.error().Within(fmt::format("at site {}", Printable(state.holder())));
+}
+
+// `named` when the user says which appliance it is: then whatever it has answered is undone.
+Status AbortAtJoiner(Context& context, const std::string& endpoint, bool named,
+                     v1::CeremonyState state) {
+  TWINSEAL_ASSIGN_OR_RETURN(const std::unique_ptr<Remote> stranger,
+                            context.ConnectTo(endpoint, true));
+  TWINSEAL_ASSIGN_OR_RETURN(const std::unique_ptr<Remote> joiner, context.ConnectTo(endpoint));
+  TWINSEAL_ASSIGN_OR_RETURN(Remote* const sites, context.remote());
+  const Parties parties{*sites, *stranger, *joiner};
+  const auto at_joiner = [&endpoint](const Error& error) {
+    return error.Within(fmt::format("at the joiner ({})", Printable(endpoint)));
+  };
+  const Result<v1::GetPairResponse> seen = LookAtJoiner(parties);
+  if (!seen.ok()) return at_joiner(seen.error());
+  if (seen->pairing_id() != state.pairing_id()) {
+    // It has heard of none, or of another one, which is not this command's.
+    if (!named || seen->pairing_id().empty()) return Ok();
+    state.set_pairing_id(seen->pairing_id());
+  }
+  v1::AbortPairingResponse response;
+  const Status aborted =
+      AskJoiner(parties, "PairingService/AbortPairing", AbortRequest(state), response);
+  return aborted.ok() ? Ok() : Status(at_joiner(aborted.error()));
+}
+
+void PrintAborted(std::ostream& out, const v1::CeremonyState& state, bool at_joiner,
+                  OutputForm form) {
+  if (form == OutputForm::kJson) {
+    JsonWriter(out)
+        .BeginObject()
+        .Key("pairingId")
+        .String(state.pairing_id())
+        .Key("undoneAtJoiner")
+        .Bool(at_joiner)
+        .EndObject()
+        .Finish();
+    return;
+  }
+  out << "The ceremony is undone.\n";
+  if (!at_joiner) {
+    out << "The joiner was not asked and remembers it, if it has heard of it: `twinseal pair abort "
+           "--joiner https://HOST:PORT`.\n";
+  }
+}
+
+// What is under way, from the agent's folder or else from the holder.
+Result<v1::CeremonyState> FindCeremony(Context& context, const AbortOptions& options,
+                                       const std::optional<Driver>& driver) {
+  TWINSEAL_ASSIGN_OR_RETURN(Remote* const sites, context.remote());
+  if (driver && driver->state) {
+    v1::CeremonyState state = *driver->state;
+    TWINSEAL_RETURN_IF_ERROR(LearnPairing(*sites, state));
+    return state;
+  }
+  TWINSEAL_ASSIGN_OR_RETURN(const std::optional<v1::CeremonyState> found, CeremonyAtHolder(*sites));
+  if (found) return *found;
+  v1::CeremonyState none;
+  none.set_id(KeyId::Random().Hex());
+  if (!options.joiner_endpoint.empty()) return none;
+  return Error(Code::kFailedPrecondition,
+               "no ceremony is under way, so there is nothing to undo; a joiner that has answered "
+               "one is asked with --joiner https://HOST:PORT");
+}
+
+// The joiner first: what refuses to be undone is found out before anything is undone. Whoever goes
+// on with the ceremony afterwards has to ask the joiner again, and finds that it has forgotten.
 Status Abort(Context& context, const AbortOptions& options) {
   TWINSEAL_ASSIGN_OR_RETURN(const std::optional<Driver> driver, OpenDriver(options.agent_config));
-  TWINSEAL_ASSIGN_OR_RETURN(Remote* const sites, context.remote());
-  v1::CeremonyState state;
-  if (driver && driver->state) {
-    state = *driver->state;
-    TWINSEAL_RETURN_IF_ERROR(LearnPairing(*sites, state));
-  } else {
-    TWINSEAL_ASSIGN_OR_RETURN(state, AskHolderForCeremony(*sites));
-  }
+  TWINSEAL_ASSIGN_OR_RETURN(v1::CeremonyState state, FindCeremony(context, options, driver));
   if (state.has_conclusion()) {
     return Error(Code::kFailedPrecondition,
                  "it is concluded already; `twinseal pair create` with the same joiner waits for "
                  "its end, and `twinseal pair leave` takes a pair apart");
   }
-  const std::string& endpoint =
-      options.joiner_endpoint.empty() ? state.joiner_endpoint() : options.joiner_endpoint;
+  if (driver && driver->state) {
+    state.clear_joiner_proof();
+    TWINSEAL_RETURN_IF_ERROR(driver->file.Save(state));
+  }
+  const bool named = !options.joiner_endpoint.empty();
+  const std::string& endpoint = named ? options.joiner_endpoint : state.joiner_endpoint();
   const bool at_joiner = !endpoint.empty() && !options.without_joiner;
-  // Without an offer neither site has heard of it.
+  if (at_joiner) TWINSEAL_RETURN_IF_ERROR(AbortAtJoiner(context, endpoint, named, state));
+  // Without an offer the holder has not heard of it.
   if (!state.pairing_id().empty()) {
-    // The holder first: once it has forgotten, nothing can be concluded any more.
+    TWINSEAL_ASSIGN_OR_RETURN(Remote* const sites, context.remote());
     TWINSEAL_RETURN_IF_ERROR(AbortAtHolder(*sites, state));
-    if (at_joiner) TWINSEAL_RETURN_IF_ERROR(AbortAtJoiner(context, endpoint, state));
   }
   if (driver && driver->state) {
     if (state.made_witness()) TWINSEAL_RETURN_IF_ERROR(WitnessFiles(driver->agent).Remove());

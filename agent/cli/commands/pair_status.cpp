@@ -62,7 +62,9 @@ void PrintTable(std::ostream& out, const std::vector<PairAnswer>& answers) {
       continue;
     }
     const v1::GetPairResponse& pair = *answer.pair;
-    table.Add({pair.site(), answer.endpoint, pair.phase(), pair.code(), pair.detail()});
+    // Nobody has to compare the code any more once the pair is there.
+    table.Add({pair.site(), answer.endpoint, pair.phase(),
+               pair.phase() == "paired" ? "" : pair.code(), pair.detail()});
     if (!pair.has_config()) continue;
     if (config == nullptr || pair.config().epoch() > config->epoch()) config = &pair.config();
   }

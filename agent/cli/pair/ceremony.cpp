@@ -119,7 +119,13 @@ Status Ceremony::FindJoiner() {
   if (const auto parsed = SiteName::Parse(name); !parsed.ok()) {
     return parsed.error().Within("the joiner's name");
   }
-  if (seen->phase() != "joining" && seen->phase() != "answered") {
+  if (seen->phase() == "answered") {
+    return Error(Code::kFailedPrecondition,
+                 fmt::format("the appliance at {0} has answered another offer; when nobody waits "
+                             "for that one, undo it: `twinseal pair abort --joiner {0}`",
+                             Printable(state_.joiner_endpoint())));
+  }
+  if (seen->phase() != "joining") {
     return Error(Code::kFailedPrecondition,
                  fmt::format("the appliance at {} cannot join: it is {}; one that can is set up "
                              "with `twinseal appliance init --join`",

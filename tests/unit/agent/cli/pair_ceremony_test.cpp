@@ -309,7 +309,7 @@ TEST_F(PairAbort, UndoesWhatWasBegunAtBothSites) {
   EXPECT_EQ(Create().status, ExitStatus::kFailed);
   const Outcome outcome = Abort();
   EXPECT_EQ(outcome.status, ExitStatus::kDone) << outcome.err;
-  EXPECT_EQ(outcome.out, "The ceremony is undone; site a is as it was before.\n");
+  EXPECT_EQ(outcome.out, "The ceremony is undone.\n");
   EXPECT_EQ(pair.holder_phase, "alone");
   EXPECT_EQ(pair.joiner_phase, "joining");
   EXPECT_THAT(AgentFiles(), IsEmpty());
@@ -322,7 +322,7 @@ TEST_F(PairAbort, TakesTheWitnesssFilesAway) {
   EXPECT_EQ(Create().status, ExitStatus::kFailed);
   EXPECT_THAT(AgentFiles(), ElementsAre("agent.key", "agent.pem", "ca.pem", "ceremony", "state"));
   EXPECT_EQ(Abort({"--output", "json"}).out,
-            "{\n  \"pairingId\": \"00112233445566778899aabbccddeeff\",\n  \"holder\": \"a\",\n"
+            "{\n  \"pairingId\": \"00112233445566778899aabbccddeeff\",\n"
             "  \"undoneAtJoiner\": true\n}\n");
   EXPECT_THAT(AgentFiles(), IsEmpty());
 }
@@ -334,9 +334,9 @@ TEST_F(PairAbort, CanBeRepeatedUntilTheJoinerHasHeard) {
   strangers[kJoiner].Break(0, down);
   elsewhere[kJoiner].Break(0, down);
   EXPECT_EQ(Abort().err,
-            "twinseal: undoing the ceremony: the holder has forgotten the ceremony, but at the "
-            "joiner (https://b.example:9443): b.example:9443 refused the connection; is it "
-            "running\n");
+            "twinseal: undoing the ceremony: at the joiner (https://b.example:9443): "
+            "b.example:9443 refused the connection; is it running\n");
+  EXPECT_EQ(pair.holder_phase, "agreed");
   EXPECT_THAT(AgentFiles(), ElementsAre("ceremony"));
   EXPECT_THAT(Abort({"--without-joiner"}).out, HasSubstr("The joiner was not asked"));
   EXPECT_THAT(AgentFiles(), IsEmpty());
@@ -364,8 +364,33 @@ TEST_F(PairAbort, WorksWithoutTheAgentsFolder) {
 
 TEST_F(PairAbort, NothingUnderWayIsNothingToUndo) {
   EXPECT_EQ(Abort().err,
-            "twinseal: undoing the ceremony: no ceremony is under way at site a; there is nothing "
-            "to undo\n");
+            "twinseal: undoing the ceremony: no ceremony is under way, so there is nothing to "
+            "undo; a joiner that has answered one is asked with --joiner https://HOST:PORT\n");
+}
+
+TEST_F(PairAbort, AJoinerThatRemembersIsAsked) {
+  on_pause = [] {};
+  Create();
+  EXPECT_EQ(Abort({"--without-joiner"}).status, ExitStatus::kDone);
+  EXPECT_EQ(pair.joiner_phase, "answered");
+  EXPECT_THAT(Create().err, HasSubstr("has answered another offer; when nobody waits for that one, "
+                                      "undo it: `twinseal pair abort --joiner "
+                                      "https://b.example:9443`\n"));
+  EXPECT_EQ(Abort({"--joiner", kJoiner}).status, ExitStatus::kDone);
+  EXPECT_EQ(pair.joiner_phase, "joining");
+}
+
+TEST_F(PairAbort, WhatTheJoinerDoesNotUndoIsNotUndoneAtTheHolder) {
+  appliances.on_call = [](const std::string& procedure, bool) {
+    if (procedure == "PairingService/ConcludePairing") throw Killed();
+  };
+  Create();
+  pair.joiner_refuses_to_abort = true;
+  EXPECT_THAT(Abort().err, HasSubstr("at the joiner (https://b.example:9443): it has the keys"));
+  EXPECT_EQ(pair.holder_phase, "released");
+  // It can still be concluded.
+  appliances.on_call = nullptr;
+  EXPECT_EQ(Create().status, ExitStatus::kDone);
 }
 
 TEST_F(PairAbort, WhatIsConcludedStays) {

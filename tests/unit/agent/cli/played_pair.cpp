@@ -50,7 +50,7 @@ v1::GetPairResponse PlayedPair::Look(const std::string& site, const std::string&
   v1::GetPairResponse response;
   response.set_site(site);
   response.set_phase(phase);
-  if (phase == "agreed" || phase == "answered" || phase == "released" || phase == "offered") {
+  if (phase != "alone" && phase != "joining") {
     response.set_pairing_id(kPairingId);
     response.set_code(kCode);
     response.set_detail("waits for its operator");
@@ -199,6 +199,7 @@ void PlayedPair::PlayJoiner(FakeAppliances& joiner, bool to_strangers) {
       "PairingService/AbortPairing",
       [this, shut](const v1::AbortPairingRequest&) -> Result<v1::AbortPairingResponse> {
         TWINSEAL_RETURN_IF_ERROR(shut());
+        if (joiner_refuses_to_abort) return Refuse("it has the keys already");
         joiner_phase = "joining";
         return v1::AbortPairingResponse();
       });
