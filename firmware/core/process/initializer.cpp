@@ -31,7 +31,7 @@ Status Initializer::Serve(int fd, FrameWriter& writer) {
 v1::CoreResponse Initializer::Answer(const v1::CoreRequest& request) {
   v1::CoreResponse response;
   if (const Status done = Run(request, response); !done.ok()) {
-    spdlog::error("setting the token up failed: {}", done.error().Describe());
+    spdlog::error("what was asked of the token failed: {}", done.error().Describe());
     SetFailure(done.error(), response);
   }
   response.set_number(request.number());

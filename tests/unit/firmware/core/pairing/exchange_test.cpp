@@ -1,4 +1,6 @@
 // A domain goes from one HSM into another.
+#include <fmt/format.h>
+
 #include "common/crypto/digest.h"
 #include "firmware/core/pairing/derived_secret.h"
 #include "hsm/wrapping/transport_key.h"
@@ -153,6 +155,32 @@ TEST_P(IntakeTest, WantsATransportKeyFirst) {
 TEST_P(IntakeTest, ASiteWithADomainMakesNoTransportKey) {
   EXPECT_THAT(MakeTransportKey(holder_->session()),
               FailsWith(Code::kFailedPrecondition, "a domain already"));
+}
+
+class FaultyIntakeTest : public PlacesTest {};
+INSTANTIATE_TEST_SUITE_P(On, FaultyIntakeTest, testing::Values(Kinds{.interposed = true}),
+                         KindsName);
+
+TEST_P(FaultyIntakeTest, ATokenThatFailsInTheMiddleKeepsNothing) {
+  const WrappedDomain wrapped = Release(kTranscript);
+  // Two keys are unwrapped to be looked at, and two to be kept.
+  for (const int done : {0, 1, 2, 3}) {
+    softhsm_.Script(fmt::format("C_UnwrapKey error CKR_DEVICE_MEMORY after {}\n", done));
+    EXPECT_THAT(Take(wrapped, kTranscript), FailsWith(Code::kUnavailable, "CKR_DEVICE_MEMORY"));
+    softhsm_.Script("");
+    EXPECT_EQ(joiner_->Domain(), DomainThere::kNone) << done;
+  }
+  EXPECT_THAT(Take(wrapped, kTranscript), Succeeds());
+}
+
+TEST_P(FaultyIntakeTest, ATokenWithoutTheMechanismSaysSo) {
+  const auto transport = MakeTransportKey(joiner_->session());
+  ASSERT_THAT(transport, Succeeds());
+  softhsm_.Script("C_GetMechanismList hide CKM_RSA_PKCS_OAEP\n");
+  EXPECT_THAT(MakeTransportKey(joiner_->session()),
+              FailsWith(Code::kUnimplemented, "CKM_RSA_PKCS_OAEP"));
+  EXPECT_THAT(WrapDomain(holder_->session(), *transport, kTranscript),
+              FailsWith(Code::kUnimplemented, "CKM_RSA_PKCS_OAEP"));
 }
 
 class ReleaseTest : public PlacesTest {};

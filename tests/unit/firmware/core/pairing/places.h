@@ -61,6 +61,7 @@ class Place {
 struct Kinds {
   TokenKind holder = TokenKind::kSoftHsm;
   TokenKind joiner = TokenKind::kSoftHsm;
+  bool interposed = false;  // SoftHSM's calls go through the interposer.
 };
 
 class PlacesTest : public testing::TestWithParam<Kinds> {
@@ -70,6 +71,7 @@ class PlacesTest : public testing::TestWithParam<Kinds> {
   // Two tokens that nothing was made on yet.
   PlacesTest() {
     const Kinds kinds = GetParam();
+    if (kinds.interposed) softhsm_.Interpose();
     if (kinds.holder == TokenKind::kNss || kinds.joiner == TokenKind::kNss)
       nss_.emplace(TokenKind::kNss);
     holder_ = std::make_unique<Place>(kinds.holder == TokenKind::kNss ? nss_->options()

@@ -164,6 +164,59 @@ TEST_F(PairingProgramTest, TheHoldersKeysSignAtTheJoiner) {
   joiner.End();
 }
 
+TEST_F(PairingProgramTest, TakingADomainSurvivesAKillAtAnyStep) {
+  token_.Interpose();
+  SetTokenUp();
+  Start();
+  (void)SetJoinerUp();
+  // Two keys are unwrapped to be looked at, and two to be kept; then the transport key's two halves
+  // are destroyed, after the objects that were looked at.
+  for (const char* const crash :
+       {"C_UnwrapKey crash after 1", "C_UnwrapKey crash after 2", "C_UnwrapKey crash after 3",
+        "C_DestroyObject crash after 2", "C_DestroyObject crash after 3"}) {
+    SCOPED_TRACE(crash);
+    std::string transport;
+    {
+      Core joiner = StartJoinersSetUp();
+      ASSERT_TRUE(joiner.Call(DropRequest()).ok());
+      const auto made = joiner.Call(MakeTransportKeyRequest());
+      ASSERT_TRUE(made.ok()) << made.error().Describe();
+      transport = made->make_transport_key().public_key_der();
+      joiner.End();
+    }
+    const auto wrapped = client_->Call(WrapRequest(transport));
+    ASSERT_TRUE(wrapped.ok()) << wrapped.error().Describe();
+    token_.Script(std::string(crash) + "\n");
+    EXPECT_FALSE(StartJoinersSetUp().Call(TakeRequest(wrapped->wrap_domain())).ok());
+    token_.Script("");
+    Core joiner = StartJoinersSetUp();
+    const auto taken = joiner.Call(TakeRequest(wrapped->wrap_domain()));
+    ASSERT_TRUE(taken.ok()) << taken.error().Describe();
+    EXPECT_TRUE(client_->Call(ProveRequest(taken->take_domain().joiner_proof())).ok());
+    joiner.End();
+  }
+}
+
+TEST_F(PairingProgramTest, DroppingADomainSurvivesAKillAtAnyStep) {
+  token_.Interpose();
+  SetTokenUp();
+  test::CoreArguments arguments = Arguments();
+  arguments.more.push_back("--initialize");
+  // Before the binding key is destroyed, the domain KEK, the site KEK, and before the new one is
+  // made.
+  for (const char* const crash : {"C_DestroyObject crash", "C_DestroyObject crash after 1",
+                                  "C_DestroyObject crash after 1", "C_GenerateKey crash"}) {
+    SCOPED_TRACE(crash);
+    token_.Script(std::string(crash) + "\n");
+    EXPECT_FALSE(Core(arguments).Call(DropRequest()).ok());
+    token_.Script("");
+  }
+  Core core(arguments);
+  ASSERT_TRUE(core.Call(DropRequest()).ok());
+  EXPECT_TRUE(core.Call(MakeTransportKeyRequest()).ok());
+  core.End();
+}
+
 TEST_F(PairingProgramTest, ADomainThatIsDroppedLeavesAnEmptyVault) {
   SetTokenUp();
   Start();
