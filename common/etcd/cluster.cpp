@@ -59,6 +59,15 @@ Result<MemberStatus> StatusOf(Gateway& gateway, std::size_t endpoint) {
   };
 }
 
+Result<ClusterRevision> CommittedRevision(Gateway& gateway) {
+  RangeRequest request;
+  request.set_key(std::string(1, '\0'));  // No key has this name.
+  RangeResponse response;
+  TWINSEAL_RETURN_IF_ERROR(gateway.Call("kv/range", request, response));
+  return ClusterRevision{response.header().cluster_id(),
+                         static_cast<std::uint64_t>(response.header().revision())};
+}
+
 Result<std::vector<ClusterMember>> Members(Gateway& gateway) {
   MemberListResponse response;
   TWINSEAL_RETURN_IF_ERROR(gateway.Call("cluster/member/list", MemberListRequest(), response));

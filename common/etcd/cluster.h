@@ -46,6 +46,12 @@ struct MemberAlarm {
 
 // Of the gateway's endpoint of that number.
 Result<MemberStatus> StatusOf(Gateway& gateway, std::size_t endpoint = 0);
+// What the cluster has committed, as a majority knows it now.
+struct ClusterRevision {
+  std::uint64_t cluster_id = 0;
+  std::uint64_t revision = 0;
+};
+Result<ClusterRevision> CommittedRevision(Gateway& gateway);
 // As a majority knows them.
 Result<std::vector<ClusterMember>> Members(Gateway& gateway);
 // Only the leader's own endpoint takes it: the gateway is one of a leader.
