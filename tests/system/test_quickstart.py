@@ -12,27 +12,30 @@ from support.appliance import Folder
 class Commands(Folder):
     def setUp(self):
         self.bench = Bench(BenchFiles(self.folder / "bench"))
-        self.addCleanup(lambda: [site.kill() for site in self.bench.sites()])
+        self.addCleanup(self.bench.kill_all)
 
     def run_tool(self, *command, status: int = 0) -> str:
+        environment = {**os.environ, "TWINSEAL_BENCH": str(self.bench.files.folder)}
         done = subprocess.run([REPOSITORY / "tools" / command[0], *command[1:]], capture_output=True, text=True,
-                              stdin=subprocess.DEVNULL, env={**os.environ, "TWINSEAL_BENCH": str(self.bench.files.folder)})
+                              stdin=subprocess.DEVNULL, env=environment)
         self.assertEqual(status, done.returncode, done.stdout + done.stderr)
         return done.stdout + done.stderr
+
+    def testbench(self, *arguments: str, status: int = 0) -> str:
+        return self.run_tool("testbench", *arguments, status=status)
 
     def test_quickstart_leaves_nothing_behind(self):
         file = self.folder / "letter.txt"
         file.write_text("To whom it may concern.\n")
         output = self.run_tool("quickstart", file)
-        self.assertIn("Verified OK", output)
+        self.assertEqual(4, output.count("Verified OK"), output)
         before, after = (line.split()[-1] for line in output.splitlines() if "SHA-256 " in line)
         self.assertNotEqual(before, after)
         self.assertFalse(self.bench.files.folder.exists())
 
     def test_quickstart_keeps_the_bench_when_asked_to(self):
         self.assertIn("testbench down", self.run_tool("quickstart", "--keep"))
-        self.assertTrue(self.bench.site("a").running())
-        self.assertIn("site a   ready", self.run_tool("testbench", "status"))
+        self.assertIn("site a   ready", self.testbench("status"))
         listed = subprocess.run(["bash", "-c", f'eval "$({REPOSITORY}/tools/testbench env)" && twinseal key list'],
                                 capture_output=True, text=True,
                                 env={**os.environ, "TWINSEAL_BENCH": str(self.bench.files.folder)})
@@ -41,24 +44,68 @@ class Commands(Folder):
         self.run_tool("quickstart")
         self.assertTrue(self.bench.site("a").running())
 
-        members = self.bench.site("a").process().session()
-        self.assertEqual(2, len(members))
-        self.run_tool("testbench", "kill", "a")
-        self.assertFalse(self.bench.site("a").running())
-        self.assertIn("down", self.run_tool("testbench", "status", status=1))
-        self.run_tool("testbench", "start", "a")
-        self.run_tool("testbench", "status")
-        process = self.bench.site("a").process()
-        self.run_tool("testbench", "down")
-        self.assertEqual([], process.session())
+        self.kill_and_start()
+        self.stop_and_resume()
+        self.harm_links()
+        sessions = [place.process() for place in self.bench.places()]
+        relays = [self.bench.network.process(place) for place in ("a", "b", "agent", "client")]
+        self.testbench("down")
+        for process in (*sessions, *relays):
+            self.assertEqual([], process.session())
         self.assertFalse(self.bench.files.folder.exists())
+
+    def kill_and_start(self):
+        self.testbench("kill", "a")
+        self.assertFalse(self.bench.site("a").running())
+        self.assertIn("site a   down", self.testbench("status", status=1))
+        self.testbench("start", "a")
+        core = self.bench.site("a").core_pid()
+        self.testbench("kill", "a", "--process", "core")
+        self.bench.site("a").wait_until_ready()
+        self.assertNotEqual(core, self.bench.site("a").core_pid())
+        self.testbench("restart", "agent")
+        self.testbench("status")
+
+    def stop_and_resume(self):
+        self.testbench("stop-process", "b", "--process", "etcd")
+        self.assertIn("site b   stopped: etcd", self.testbench("status", status=1))
+        self.testbench("resume", "b", "--process", "etcd")
+        self.bench.site("b").wait_until_ready()
+        self.testbench("status")
+
+    def harm_links(self):
+        self.testbench("partition", "a", "b", "--one-way")
+        status = self.testbench("status", status=1)
+        self.assertIn("a->b", status)
+        self.assertNotIn("b->a", status)
+        self.testbench("heal")
+        self.testbench("delay", "20")
+        self.testbench("loss", "1", "a", "agent")
+        status = self.testbench("status")
+        self.assertIn("10 ms, 1 % loss", status)
+        self.assertNotIn("client", status)
+        self.testbench("delay", "0")
+        self.testbench("loss", "0")
+        self.assertIn("links    whole", self.testbench("status"))
+
+    def test_one_appliance_alone(self):
+        self.assertIn("site a   ready", self.testbench("up", "--sites", "a"))
+        self.assertEqual(2, len(self.bench.site("a").process().session()))
+        self.assertIn("Only a pair", self.testbench("partition", "a", "b", status=1))
+        self.assertIn("other sites", self.testbench("up", "--sites", "a,b", status=1))
+        self.testbench("kill", "a")
+        self.testbench("up")
+        self.testbench("down", "--keep-files")
+        self.assertFalse(self.bench.site("a").running())
+        self.testbench("up")
+        self.testbench("down")
 
     def test_what_is_wrong_is_said_in_plain_words(self):
         self.assertIn("is no file", self.run_tool("quickstart", "/no/such/file", status=1))
-        self.assertIn("testbench up", self.run_tool("testbench", "start", "a", status=1))
+        self.assertIn("testbench up", self.testbench("start", "a", status=1))
         self.bench.files.folder.mkdir()
         (self.bench.files.folder / "precious").touch()
-        self.assertIn("is no bench", self.run_tool("testbench", "up", status=1))
+        self.assertIn("is no bench", self.testbench("up", status=1))
         self.assertTrue((self.bench.files.folder / "precious").exists())
 
 

@@ -1,4 +1,4 @@
-"""A bench: several sites and the operator who may use them; as a pair, with the agent and the links between them all."""
+"""A bench: sites and the operator who may use them; as a pair, with the agent and the links between them all."""
 
 import json
 import os
@@ -92,7 +92,7 @@ class Bench:
     def prepare_pair(self, names: list[str] | None = None, seed: int = 0,
                      environment: Callable[[Place], dict[str, str]] | None = None) -> None:
         """Two appliances that run and an agent that is configured, not yet paired, and whole links between them.
-        `environment` names further variables for a place's service; the seed is that of what the links leave to chance."""
+        `environment` names further variables for a place's service; the seed is that of what links leave to chance."""
         if self.exists() and self.is_pair() and not self.is_paired():
             self.down()  # What an interrupted `up` left: nobody has used it.
         self._refuse_others(names or list(PAIR))
@@ -163,8 +163,9 @@ class Bench:
             "TWINSEAL_CA": str(operator.ca),
         }
         if self.is_pair():
-            return {**common, "TWINSEAL_ENDPOINTS": ",".join(self.api_address(name) for name in self.files.site_names()),
-                    "TWINSEAL_AGENT": self.api_address(AGENT), "TWINSEAL_PROXY": self.network.proxy(CLIENT)}
+            endpoints = ",".join(self.api_address(name) for name in self.files.site_names())
+            return {**common, "TWINSEAL_ENDPOINTS": endpoints, "TWINSEAL_AGENT": self.api_address(AGENT),
+                    "TWINSEAL_PROXY": self.network.proxy(CLIENT)}
         return {**common, "TWINSEAL_ENDPOINTS": ",".join(site.endpoint for site in self.sites())}
 
     def cli(self, *arguments: str, site: str = "") -> str:

@@ -12,7 +12,7 @@ RELEASE_BUILD = REPOSITORY / "build" / "release"
 # The third place's name.
 AGENT = "agent"
 
-PROGRAM_NAMES = ("twinseald", "twinseal-core", "twinseal")
+PROGRAM_NAMES = ("twinseald", "twinseal-core", "twinseal", "twinseal-agent")
 
 
 @dataclass(frozen=True)

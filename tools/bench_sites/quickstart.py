@@ -1,4 +1,5 @@
-"""The program behind `tools/quickstart`: from the sources to a checked signature, told in plain words."""
+"""The program behind `tools/quickstart`: from the sources to a pair that outlives the loss of a site,
+told in plain words."""
 
 import argparse
 import hashlib
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator
 
-from .bench import Bench
+from .bench import PAIR, Bench
 from .build import build_programs
 from .errors import BenchError
 from .layout import RELEASE_BUILD, REPOSITORY
@@ -65,33 +66,80 @@ def _fresh_key_name(bench: Bench) -> str:
     return name
 
 
-def _sign_and_check(bench: Bench, steps: Steps, file: Path) -> None:
-    site = bench.sites()[0].files
-    results = bench.files.folder / "quickstart"
-    results.mkdir(exist_ok=True)
-    public, signature = results / "public.pem", results / f"{file.name}.sig"
+class Story:
+    """What the quickstart shows, in the order of its methods."""
 
-    name = _fresh_key_name(bench)
-    with steps.step(f"Making the key '{name}' (ec-p256) in the HSM") as lines:
-        known = vault_blobs(site)
-        bench.cli("key", "create", name, "--algorithm", "ec-p256")
-        before = vault_blobs(site)
-        made = [blob for blob in before if blob not in known]
-        if len(made) != 1:
-            raise BenchError("The vault does not hold one new blob for the new key.")
-        public.write_text(bench.cli("key", "public", name))
-    with steps.step(f"Signing {file.name} ({file.stat().st_size:,} bytes)") as lines:
-        bench.cli("sign", "--key", name, "--in", str(file), "--out", str(signature))
-    with steps.step("Checking the signature with openssl dgst") as lines:
-        if not _openssl_verifies(public, signature, file):
-            raise BenchError("OpenSSL says that the signature is not good.")
-        lines.append("openssl says: Verified OK")
-    with steps.step("Looking at the key's blob on disk") as lines:
-        after = vault_blobs(site)
-        if before[made[0]] == after[made[0]]:
-            raise BenchError("The key's blob on disk is the same as before the signature.")
-        lines.append(f"before the signature: SHA-256 {hashlib.sha256(before[made[0]]).hexdigest()}")
-        lines.append(f"after it:             SHA-256 {hashlib.sha256(after[made[0]]).hexdigest()}")
+    def __init__(self, bench: Bench, steps: Steps, file: Path):
+        self._bench, self._steps, self._file = bench, steps, file
+        self._holder, self._partner = bench.sites()
+        self._folder = bench.files.folder / "quickstart"
+        self._folder.mkdir(exist_ok=True)
+        self._public = self._folder / "public.pem"
+        self._name = _fresh_key_name(bench)
+
+    def make_key(self) -> None:
+        holder, partner = self._holder.name, self._partner.name
+        with self._steps.step(f"Making the key '{self._name}' (ec-p256) in the HSM of site {holder}") as lines:
+            known = vault_blobs(self._holder.files)
+            self._bench.cli("key", "create", self._name, "--algorithm", "ec-p256", site=holder)
+            made = [blob for blob in vault_blobs(self._holder.files) if blob not in known]
+            if len(made) != 1:
+                raise BenchError("The vault does not hold one new blob for the new key.")
+            self._blob = made[0]
+            self._public.write_text(self._bench.cli("key", "public", self._name, site=holder))
+            if self._bench.cli("key", "public", self._name, site=partner) != self._public.read_text():
+                raise BenchError(f"Site {partner} knows the key by another public key.")
+            lines.append(f"site {partner} has it too, under the same name, wrapped for its own HSM")
+
+    def sign_at_both(self) -> None:
+        before = vault_blobs(self._holder.files)[self._blob]
+        for site in (self._holder, self._partner):
+            with self._steps.step(f"Signing {self._file.name} ({self._file.stat().st_size:,} bytes) at site {site.name}"
+                                  ) as lines:
+                signature = self._sign(f"at-{site.name}", site.name)
+            self._check(signature)
+        with self._steps.step(f"Looking at the key's blob on the disk of site {self._holder.name}") as lines:
+            after = vault_blobs(self._holder.files)[self._blob]
+            if before == after:
+                raise BenchError("The key's blob on disk is the same as before the signature.")
+            lines.append(f"before the signature: SHA-256 {hashlib.sha256(before).hexdigest()}")
+            lines.append(f"after it:             SHA-256 {hashlib.sha256(after).hexdigest()}")
+
+    def lose_the_holder(self) -> None:
+        lost, left = self._holder.name, self._partner.name
+        with self._steps.step(f"Killing every process of site {lost} (kill -9)"):
+            self._holder.kill()
+        killed = time.monotonic()
+        with self._steps.step("Signing again, with the same command") as lines:
+            signature = self._sign(f"without-{lost}")
+            lines.append(f"site {left} signed, {time.monotonic() - killed:.1f} s after the loss of site {lost}")
+        self._check(signature)
+        with self._steps.step("Making another key, which takes the majority of the ledger") as lines:
+            self._bench.cli("key", "create", f"{self._name}-after-loss", "--algorithm", "ec-p256")
+            lines.append(f"site {left} and the agent are the majority: done {time.monotonic() - killed:.1f} s after "
+                         "the loss")
+
+    def get_it_back(self) -> None:
+        back = self._holder.name
+        with self._steps.step(f"Starting site {back} again, until it is ready"):
+            self._holder.start()
+        with self._steps.step(f"Signing at site {back} with the key made while it was down") as lines:
+            name = f"{self._name}-after-loss"
+            self._public.write_text(self._bench.cli("key", "public", name, site=back))
+            signature = self._sign(f"back-at-{back}", back, name)
+            lines.append(f"site {back} has caught up")
+        self._check(signature)
+
+    def _sign(self, label: str, site: str = "", key: str = "") -> Path:
+        signature = self._folder / f"{self._file.name}.{label}.sig"
+        self._bench.cli("sign", "--key", key or self._name, "--in", str(self._file), "--out", str(signature), site=site)
+        return signature
+
+    def _check(self, signature: Path) -> None:
+        with self._steps.step("Checking the signature with openssl dgst") as lines:
+            if not _openssl_verifies(self._public, signature, self._file):
+                raise BenchError("OpenSSL says that the signature is not good.")
+            lines.append("openssl says: Verified OK")
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -108,42 +156,59 @@ def _run(options: argparse.Namespace) -> None:
     if bench.programs.folder == RELEASE_BUILD / "bin":
         with steps.step("Building"):
             build_programs()
-    was_running = bench.exists() and any(site.running() for site in bench.sites())
+    was_running = bench.is_paired() and any(place.running() for place in bench.places())
     succeeded = False
     try:
-        with steps.step("Starting an appliance on a SoftHSM token"):
-            bench.up(["a"])
-        _sign_and_check(bench, steps, file)
+        _bring_up(bench, steps)
+        story = Story(bench, steps, file)
+        story.make_key()
+        story.sign_at_both()
+        story.lose_the_holder()
+        story.get_it_back()
         succeeded = True
     finally:
         if not options.keep and not was_running:
-            with steps.step("Stopping the appliance"):
+            with steps.step("Stopping the pair"):
                 bench.down()
         elif not succeeded:
-            print("  The appliance is left as it is, to be looked at.")
+            print("  The pair is left as it is, to be looked at.")
 
     print(f"\nDone in {steps.total() + packages_ms / 1000:.0f} seconds.")
-    print(f"An appliance made a key inside its HSM and signed {file.name} with it. The private key was in\n"
-          "plaintext only within the HSM and only for that one signature; on disk it was wrapped before, and\n"
-          "wrapped afresh under a new key afterwards, as the two hashes show. OpenSSL, which knows nothing of\n"
-          "Twinseal, confirms the signature.")
+    print(f"Two appliances became one service and signed {file.name} with one key. The private key was in plaintext\n"
+          "only within an HSM and only for one signature at a time; on each disk it was wrapped before, and\n"
+          "wrapped afresh under a new key afterwards, as the two hashes show. When one site was lost the other\n"
+          "went on, and nothing that had been acknowledged was lost with it. OpenSSL, which knows nothing of\n"
+          "Twinseal, confirms each signature.")
     if options.keep or was_running:
         results = bench.files.folder / "quickstart"
-        print(f"\nThe appliance goes on running; the signature and the public key are in {results}.\n"
+        print(f"\nThe pair goes on running; the signatures and the public key are in {results}.\n"
               'To use it:    eval "$(./tools/testbench env)"\n'
+              "              twinseal status\n"
               "              twinseal key list\n"
-              "              twinseal --help\n"
+              "To harm it:   ./tools/testbench --help\n"
               "To end it:    ./tools/testbench down")
     else:
         print("\nAll that was started is stopped. `./tools/quickstart --keep` leaves it running to play with.")
 
 
+def _bring_up(bench: Bench, steps: Steps) -> None:
+    if bench.is_paired():
+        with steps.step("Starting the pair that is there"):
+            bench.up(list(PAIR))
+        return
+    with steps.step("Starting two appliances on SoftHSM tokens, and links between"):
+        bench.prepare_pair()
+    with steps.step("Pairing them, with an agent as the third voice") as lines:
+        lines.append(f"both consoles confirmed the code {bench.pair()}")
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="quickstart", description="Builds Twinseal, brings up an appliance on an emulated HSM, signs a file with a "
-                                       "new key, and checks the signature with openssl.")
+        prog="quickstart", description="Builds Twinseal, brings up two appliances on emulated HSMs and an agent, pairs "
+                                       "them, signs a file at both, kills one, signs on, brings it back, and checks "
+                                       "each signature with openssl.")
     parser.add_argument("file", nargs="?", metavar="FILE", help="the file to sign (default: README.md)")
-    parser.add_argument("--keep", action="store_true", help="leave the appliance running")
+    parser.add_argument("--keep", action="store_true", help="leave the pair running")
     options = parser.parse_args(arguments)
     try:
         _run(options)

@@ -1,12 +1,12 @@
-"""The relay of one place: an HTTP CONNECT proxy through which the place reaches the others, over links that delay, lose,
-throttle and cut.
+"""The relay of one place: an HTTP CONNECT proxy through which the place reaches the others, over links that delay,
+lose, throttle and cut.
 
-It sees streams, not packets, and so can only do to them what TCP would have made of it. A lost packet is a chunk of bytes
-that comes 0.2 seconds late (twice that when it is lost again), with what follows waiting behind it; four losses in a row
-end the connection. A cut link holds everything back in silence, also the end of a connection and the opening of new
-ones, until it is whole; then what was held back arrives at once, where TCP would still wait for its next attempt. A link
-that is cut one way lets through what the other way sends, although TCP would miss the acknowledgements. A delay is up
-to a millisecond longer than asked for."""
+It sees streams, not packets, and so can only do to them what TCP would have made of it. A lost packet is a chunk of
+bytes that comes 0.2 seconds late (twice that when it is lost again), with what follows waiting behind it; four losses
+in a row end the connection. A cut link holds everything back in silence, also the end of a connection and the opening of
+new ones, until it is whole; then what was held back arrives at once, where TCP would still wait for its next attempt. A
+link that is cut one way lets through what the other way sends, although TCP would miss the acknowledgements. A delay is
+up to a millisecond longer than asked for."""
 
 import argparse
 import asyncio
@@ -24,7 +24,7 @@ MAX_HEAD_BYTES = 16 * 1024
 
 
 class End(asyncio.Protocol):
-    """One of the two sockets of a connection: what it reads goes into one pipe, what comes out of the other it writes."""
+    """One of a connection's two sockets: what it reads goes into one pipe, what comes out of the other it writes."""
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None

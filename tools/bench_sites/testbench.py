@@ -20,9 +20,9 @@ hold it back. Its files are in build/testbench, or where TWINSEAL_BENCH says; tw
 
 _LINKS = """\
 The links are those between the two places named, those of the one place named with all others, or all. Clients
-(`client`) have links of their own, which are meant only when they are named. The relays see streams, not packets: a loss
-makes a piece of a connection late by 0.2 s and more, as TCP's retransmission would, and now and then ends it; a cut holds
-everything back in silence, and once healed lets it through at once."""
+(`client`) have links of their own, which are meant only when they are named. The relays see streams, not packets: a
+loss makes a piece of a connection late by 0.2 s and more, as TCP's retransmission would, and now and then ends it; a
+cut holds everything back in silence, and once healed lets it through at once."""
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -153,8 +153,8 @@ def _resume(bench: Bench, options: argparse.Namespace) -> None:
 
 def _wipe(bench: Bench, options: argparse.Namespace) -> None:
     faults.wipe(bench, options.site)
-    print(f"Site {options.site} is a new appliance, which knows nothing and waits to be paired. For it to take the lost "
-          f"one's place:\n  {faults.replace_command(bench, options.site)}")
+    print(f"Site {options.site} is a new appliance, which knows nothing and waits to be paired. For it to take the "
+          f"lost one's place:\n  {faults.replace_command(bench, options.site)}")
 
 
 def _partition(bench: Bench, options: argparse.Namespace) -> None:

@@ -14,8 +14,8 @@ PATIENCE_SECONDS = 30.0
 
 
 class PairTest(Appliances):
-    """Sites a and b and the agent, paired and ready for the class, stopped at its end. Each test finds all of it whole: what
-    a test has broken is mended before the next one."""
+    """Sites a and b and the agent, paired and ready for the class, stopped at its end. Each test finds all of it whole:
+    what a test has broken is mended before the next one."""
 
     @classmethod
     def setUpClass(cls) -> None:
