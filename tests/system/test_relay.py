@@ -22,10 +22,19 @@ class Echo:
         self.port = self._listener.getsockname()[1]
         self.ends: list[str] = []
         self._changed = threading.Condition()
+        self._connections: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self):
         self._listener.close()
+
+    def end_all(self):
+        """Resets every connection."""
+        for connection in self._connections:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            connection.shutdown(socket.SHUT_RDWR)
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self.ends) == len(self._connections), PATIENCE_SECONDS)
 
     def wait_for_end(self) -> str:
         with self._changed:
@@ -38,6 +47,7 @@ class Echo:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
+            self._connections.append(connection)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket):
@@ -228,6 +238,20 @@ class Relays(Folder):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         connection.close()
         self.assertEqual("reset", self.echo.wait_for_end())
+
+    def test_what_both_ends_left_behind_a_cut_link_is_cleared_away(self):
+        connections = [self.connect() for _ in range(20)]
+        self.link(("a", "b"), ("b", "a"), cut=True)
+        for number, connection in enumerate(connections):
+            connection.sendall(b"unread")
+            if number % 2:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            connection.close()
+        self.echo.end_all()
+        self.link(("a", "b"), ("b", "a"), cut=False)
+        self.round_trip(self.connect(CLIENT))
+        self.round_trip(self.connect())
+        self.assertEqual("", self.network.files.log("a").read_text())
 
     def test_a_relay_that_starts_again_knows_the_links(self):
         self.link(("a", "b"), cut=True)

@@ -1,6 +1,7 @@
 """How bytes travel between two places: late, lost and sent again, slowly, or not at all; always in order."""
 
 import asyncio
+import contextlib
 import random
 import socket
 import struct
@@ -103,7 +104,7 @@ class Pipe:
     def put(self, data: bytes) -> None:
         self._link.bytes += len(data)
         if not self._queue and not self._sink_full and self._link.immediate():
-            self._sink.write(data)
+            self._write(data)
             return
         self._enqueue(data)
         if self._size > WINDOW_BYTES and not self._source_paused and not self._source.is_closing():
@@ -154,14 +155,19 @@ class Pipe:
             if data is _RESET:
                 reset(self._sink)
             elif not self._sink.is_closing():
-                self._sink.write_eof()
+                with contextlib.suppress(OSError):  # The other end has reset it, which is about to be seen.
+                    self._sink.write_eof()
             self._on_end()
             return
         self._size -= len(data)
-        self._sink.write(data)
+        self._write(data)
         if self._source_paused and self._size < WINDOW_BYTES // 2 and not self._source.is_closing():
             self._source_paused = False
             self._source.resume_reading()
+
+    def _write(self, data: bytes) -> None:
+        if not self._sink.is_closing():
+            self._sink.write(data)
 
     def _enqueue(self, data: bytes) -> None:
         if self.ended:

@@ -10,6 +10,7 @@ up to a millisecond longer than asked for."""
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import random
@@ -186,17 +187,12 @@ class Relay:
 
     async def control(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answers "reload" once the plan is in force, and "status" with the bytes of each link."""
-        try:
+        with contextlib.closing(writer):
             while command := (await reader.readline()).decode().strip():
                 if command == "reload":
                     self.read_plan()
                 answer = {"bytes": {name: link.bytes for name, link in self._links.items()}}
                 writer.write(json.dumps(answer).encode() + b"\n")
-                await writer.drain()
-        except OSError:
-            pass  # Who asked has gone.
-        finally:
-            writer.close()
 
     async def run(self, folder: int) -> None:
         """Serves until SIGTERM. The control socket is in the folder of the descriptor."""
