@@ -87,13 +87,14 @@ class Caller::Impl {
     https::Race& race_;
   };
 
-  Status Run(Health::Plan plan, std::string_view path, const google::protobuf::Message& request,
-             google::protobuf::Message& response, const CallOptions& options) {
+  Status Run(const Health::Plan& plan, std::string_view path,
+             const google::protobuf::Message& request, google::protobuf::Message& response,
+             const CallOptions& options) {
     TWINSEAL_ASSIGN_OR_RETURN(const std::string body,
                               connect::Encode(connect::Encoding::kProto, request));
     const https::Pool<https::Race>::Lease race = races_.Take();
     const UnderWay under_way(*this, *race);
-    return Errand(common_, {path, body, options}, *race, std::move(plan)).Run(response);
+    return Errand(common_, {path, body, options}, *race, plan).Run(response);
   }
 
   const std::vector<std::string> endpoints_;

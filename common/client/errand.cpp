@@ -41,7 +41,7 @@ milliseconds Bounded(milliseconds timeout) {
 
 }  // namespace
 
-Errand::Errand(const Errands& common, Task task, https::Race& race, Health::Plan plan)
+Errand::Errand(const Errands& common, Task task, https::Race& race, const Health::Plan& plan)
     : common_(common),
       task_(task),
       race_(race),
@@ -66,7 +66,7 @@ Status Errand::Run(google::protobuf::Message& response) {
     if (Hopeless()) return Summary();
     std::optional<https::Race::Finish> finish = race_.Next(NextMoment());
     if (!finish) continue;
-    if (std::optional<Status> done = Judge(*std::move(finish), response)) return *std::move(done);
+    if (std::optional<Status> done = Judge(*finish, response)) return *std::move(done);
   }
 }
 
@@ -116,7 +116,7 @@ void Errand::Start(Way& way, Time now) {
   ++running_;
 }
 
-std::optional<Status> Errand::Judge(https::Race::Finish finish,
+std::optional<Status> Errand::Judge(const https::Race::Finish& finish,
                                     google::protobuf::Message& response) {
   const Time now = Clock::now();
   Way& way = *std::ranges::find(ways_, finish.runner, &Way::endpoint);

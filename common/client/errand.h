@@ -37,7 +37,7 @@ struct Task {
 // Used once, by the calling thread, which drives the race.
 class Errand {
  public:
-  Errand(const Errands& common, Task task, https::Race& race, Health::Plan plan);
+  Errand(const Errands& common, Task task, https::Race& race, const Health::Plan& plan);
 
   // The first answer that is not `unavailable`, or why there is none.
   Status Run(google::protobuf::Message& response);
@@ -64,7 +64,8 @@ class Errand {
   bool Hopeless() const;
   void Start(Way& way, Time now);
   // The call's result, when this is the end of it.
-  std::optional<Status> Judge(https::Race::Finish finish, google::protobuf::Message& response);
+  std::optional<Status> Judge(const https::Race::Finish& finish,
+                              google::protobuf::Message& response);
   void PutOff(Way& way, Error error, Time now);
   // Tells of those that have not answered, and ends them.
   void LeaveAll(Time now);
