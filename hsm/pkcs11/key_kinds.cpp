@@ -66,7 +66,9 @@ Template SecretKey(const SecretKeyOptions& options) {
 
 Template WrappingKey(const SecretKeyOptions& options) {
   Template key = SecretKey(options);
-  key.Bool(CKA_WRAP, true).Bool(CKA_UNWRAP, true);
+  // Tokens let AES keys decrypt unless they are told otherwise, and what one has wrapped, it can
+  // decrypt into plaintext.
+  key.Bool(CKA_WRAP, true).Bool(CKA_UNWRAP, true).Bool(CKA_ENCRYPT, false).Bool(CKA_DECRYPT, false);
   return key;
 }
 

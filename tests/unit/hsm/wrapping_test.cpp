@@ -41,6 +41,21 @@ INSTANTIATE_TEST_SUITE_P(On, SoftHsmWrappingTest, testing::Values(TokenKind::kSo
 class NssWrappingTest : public WrappingTest {};
 INSTANTIATE_TEST_SUITE_P(On, NssWrappingTest, testing::Values(TokenKind::kNss), KindName);
 
+TEST_P(WrappingTest, AKeyThatWrapsDecryptsNothing) {
+  // Or it would give what it has wrapped away in plaintext.
+  Connect();
+  for (const SecretKeyOptions& options :
+       {SecretKeyOptions{}, SecretKeyOptions{.token = true, .label = "test-kek"}}) {
+    const auto kek = GenerateWrappingKey(*session_, options);
+    ASSERT_THAT(kek, IsOk());
+    for (const CK_ATTRIBUTE_TYPE use : {CKA_ENCRYPT, CKA_DECRYPT}) {
+      const auto allowed = session_->GetBool(kek->get(), use);
+      ASSERT_THAT(allowed, IsOk());
+      EXPECT_FALSE(*allowed) << use;
+    }
+  }
+}
+
 TEST_P(WrappingTest, EveryMechanismThatTheTokenHasGoesThereAndBack) {
   Connect();
   Probe();
