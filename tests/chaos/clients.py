@@ -183,6 +183,24 @@ class Signer(Worker):
         self._stopping.wait(self._pause if done else PAUSE_SECONDS)
 
 
+class Steady(Worker):
+    """Signs with a key that nobody disables, and goes to the other site when one does not answer: what an application
+    would see that knows no better. Finished signatures are counted for the figure of the longest gap."""
+
+    def __init__(self, *arguments, key: KeyPlan, sites: list[str], pause_seconds: float):
+        super().__init__(*arguments)
+        self._key, self._sites, self._pause = key, sites, pause_seconds
+        self.finished: list[float] = []  # On the monotonic clock, in seconds.
+
+    def turn(self) -> None:
+        if self.client.sign(self._key.name, self._sites[0]):
+            self.finished.append(time.monotonic())
+            self._stopping.wait(self._pause)
+        else:
+            self._sites = [*self._sites[1:], self._sites[0]]
+            self._stopping.wait(PAUSE_SECONDS)
+
+
 class Changer(Worker):
     def __init__(self, *arguments, keys: list[KeyPlan], sites: list[str], pause_seconds: float):
         super().__init__(*arguments)

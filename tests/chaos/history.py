@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -19,8 +18,6 @@ class History:
         self._next = 0
         self._public_keys: dict[tuple[str, int], PublicKey] = {}
         self._unverified: list[tuple[dict, bytes, bytes]] = []
-        self._last_signed_ns = time.monotonic_ns()
-        self.longest_gap_ns = 0
         self.counts: Counter[str] = Counter()
         self._write({"sites": sites})
 
@@ -45,10 +42,6 @@ class History:
         else:
             with self._lock:
                 self._unverified.append((line, digest, signature))
-        with self._lock:
-            now = line["end_ns"]
-            self.longest_gap_ns = max(self.longest_gap_ns, now - self._last_signed_ns)
-            self._last_signed_ns = max(now, self._last_signed_ns)
 
     def unknown_versions(self) -> set[tuple[str, int]]:
         """The key versions that signed and whose public keys are not yet known."""
