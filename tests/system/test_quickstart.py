@@ -14,14 +14,14 @@ class Commands(Folder):
         self.bench = Bench(BenchFiles(self.folder / "bench"))
         self.addCleanup(self.bench.kill_all)
 
-    def run_tool(self, *command, status: int = 0) -> str:
+    def run_tool(self, *words: str, status: int = 0) -> str:
         environment = {**os.environ, "TWINSEAL_BENCH": str(self.bench.files.folder)}
-        done = subprocess.run([REPOSITORY / "tools" / command[0], *command[1:]], capture_output=True, text=True,
+        done = subprocess.run([REPOSITORY / "tools" / words[0], *words[1:]], capture_output=True, text=True,
                               stdin=subprocess.DEVNULL, env=environment)
         self.assertEqual(status, done.returncode, done.stdout + done.stderr)
         return done.stdout + done.stderr
 
-    def testbench(self, *arguments: str, status: int = 0) -> str:
+    def command(self, *arguments: str, status: int = 0) -> str:
         return self.run_tool("testbench", *arguments, status=status)
 
     def test_quickstart_leaves_nothing_behind(self):
@@ -35,7 +35,7 @@ class Commands(Folder):
 
     def test_quickstart_keeps_the_bench_when_asked_to(self):
         self.assertIn("testbench down", self.run_tool("quickstart", "--keep"))
-        self.assertIn("site a   ready", self.testbench("status"))
+        self.assertIn("site a   ready", self.command("status"))
         listed = subprocess.run(["bash", "-c", f'eval "$({REPOSITORY}/tools/testbench env)" && twinseal key list'],
                                 capture_output=True, text=True,
                                 env={**os.environ, "TWINSEAL_BENCH": str(self.bench.files.folder)})
@@ -49,63 +49,63 @@ class Commands(Folder):
         self.harm_links()
         sessions = [place.process() for place in self.bench.places()]
         relays = [self.bench.network.process(place) for place in ("a", "b", "agent", "client")]
-        self.testbench("down")
+        self.command("down")
         for process in (*sessions, *relays):
             self.assertEqual([], process.session())
         self.assertFalse(self.bench.files.folder.exists())
 
     def kill_and_start(self):
-        self.testbench("kill", "a")
+        self.command("kill", "a")
         self.assertFalse(self.bench.site("a").running())
-        self.assertIn("site a   down", self.testbench("status", status=1))
-        self.testbench("start", "a")
+        self.assertIn("site a   down", self.command("status", status=1))
+        self.command("start", "a")
         core = self.bench.site("a").core_pid()
-        self.testbench("kill", "a", "--process", "core")
+        self.command("kill", "a", "--process", "core")
         self.bench.site("a").wait_until_ready()
         self.assertNotEqual(core, self.bench.site("a").core_pid())
-        self.testbench("restart", "agent")
-        self.testbench("status")
+        self.command("restart", "agent")
+        self.command("status")
 
     def stop_and_resume(self):
-        self.testbench("stop-process", "b", "--process", "etcd")
-        self.assertIn("site b   stopped: etcd", self.testbench("status", status=1))
-        self.testbench("resume", "b", "--process", "etcd")
+        self.command("stop-process", "b", "--process", "etcd")
+        self.assertIn("site b   stopped: etcd", self.command("status", status=1))
+        self.command("resume", "b", "--process", "etcd")
         self.bench.site("b").wait_until_ready()
-        self.testbench("status")
+        self.command("status")
 
     def harm_links(self):
-        self.testbench("partition", "a", "b", "--one-way")
-        status = self.testbench("status", status=1)
+        self.command("partition", "a", "b", "--one-way")
+        status = self.command("status", status=1)
         self.assertIn("a->b", status)
         self.assertNotIn("b->a", status)
-        self.testbench("heal")
-        self.testbench("delay", "20")
-        self.testbench("loss", "1", "a", "agent")
-        status = self.testbench("status")
+        self.command("heal")
+        self.command("delay", "20")
+        self.command("loss", "1", "a", "agent")
+        status = self.command("status")
         self.assertIn("10 ms, 1 % loss", status)
         self.assertNotIn("client", status)
-        self.testbench("delay", "0")
-        self.testbench("loss", "0")
-        self.assertIn("links    whole", self.testbench("status"))
+        self.command("delay", "0")
+        self.command("loss", "0")
+        self.assertIn("links    whole", self.command("status"))
 
     def test_one_appliance_alone(self):
-        self.assertIn("site a   ready", self.testbench("up", "--sites", "a"))
+        self.assertIn("site a   ready", self.command("up", "--sites", "a"))
         self.assertEqual(2, len(self.bench.site("a").process().session()))
-        self.assertIn("Only a pair", self.testbench("partition", "a", "b", status=1))
-        self.assertIn("other sites", self.testbench("up", "--sites", "a,b", status=1))
-        self.testbench("kill", "a")
-        self.testbench("up")
-        self.testbench("down", "--keep-files")
+        self.assertIn("Only a pair", self.command("partition", "a", "b", status=1))
+        self.assertIn("other sites", self.command("up", "--sites", "a,b", status=1))
+        self.command("kill", "a")
+        self.command("up")
+        self.command("down", "--keep-files")
         self.assertFalse(self.bench.site("a").running())
-        self.testbench("up")
-        self.testbench("down")
+        self.command("up")
+        self.command("down")
 
     def test_what_is_wrong_is_said_in_plain_words(self):
         self.assertIn("is no file", self.run_tool("quickstart", "/no/such/file", status=1))
-        self.assertIn("testbench up", self.testbench("start", "a", status=1))
+        self.assertIn("testbench up", self.command("start", "a", status=1))
         self.bench.files.folder.mkdir()
         (self.bench.files.folder / "precious").touch()
-        self.assertIn("is no bench", self.testbench("up", status=1))
+        self.assertIn("is no bench", self.command("up", status=1))
         self.assertTrue((self.bench.files.folder / "precious").exists())
 
 
