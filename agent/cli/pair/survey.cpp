@@ -103,12 +103,14 @@ SiteSummary SummarizeSite(const v1::Place& place, const v1::PairConfig& config,
   const v1::GetPairResponse& pair = *site.answer->pair;
   site.isolated = pair.isolated();
   site.isolated_since_unix_ms = pair.isolated_since_unix_ms();
-  site.lag = newest - std::min(newest, pair.applied_revision());
+  // 0: it has not followed the ledger yet, or does not tell.
+  if (pair.applied_revision() > 0) site.lag = newest - std::min(newest, pair.applied_revision());
   return site;
 }
 
-// Each member's own site knows best whether it leads; an isolated one does not.
-MemberSummary SummarizeMember(const v1::Place& place, const std::vector<ApplianceAnswer>& answers) {
+// Each member's own place knows best how it is; an isolated one does not know who leads.
+MemberSummary SummarizeMember(const v1::Place& place, const std::vector<ApplianceAnswer>& answers,
+                              const std::optional<AgentAnswer>& agent) {
   MemberSummary member{place.name(), place.witness()};
   int best = -1;
   for (const ApplianceAnswer& answer : answers) {
@@ -120,6 +122,9 @@ MemberSummary SummarizeMember(const v1::Place& place, const std::vector<Applianc
       member.reachable = view.reachable();
       member.leader = view.leader();
     }
+  }
+  if (place.witness() && agent && agent->health.ok()) {
+    member.reachable = agent->health->ledger_revision() > 0;
   }
   return member;
 }
@@ -160,7 +165,7 @@ std::optional<PairSummary> Summarize(const std::vector<ApplianceAnswer>& answers
   summary.config = config;
   const std::uint64_t newest = NewestRevision(answers, agent);
   for (const v1::Place& place : config->places()) {
-    summary.members.push_back(SummarizeMember(place, answers));
+    summary.members.push_back(SummarizeMember(place, answers, agent));
     if (place.witness()) continue;
     summary.sites.push_back(SummarizeSite(place, *config, answers, newest));
     if (summary.sites.back().ready) ++summary.ready_sites;

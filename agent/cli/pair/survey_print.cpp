@@ -1,6 +1,7 @@
 #include "agent/cli/pair/survey_print.h"
 
 #include <algorithm>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -13,6 +14,7 @@ namespace {
 
 // What Twinseal promises: 99.99 % of the time at least one site signs.
 constexpr std::int64_t kTargetPartsPerMillion = 999'900;
+constexpr std::uint64_t kUnknownLag = std::numeric_limits<std::uint64_t>::max();
 constexpr std::int64_t kMillion = 1'000'000;
 
 std::string Percent(std::int64_t parts_per_million) {
@@ -69,8 +71,10 @@ std::string Ledger(const PairSummary& summary, const std::optional<AgentAnswer>&
 std::string Keys(const PairSummary& summary) {
   const SiteSummary* best = nullptr;
   for (const SiteSummary& site : summary.sites) {
-    if (!site.lag || !site.answer->status.ok()) continue;
-    if (best == nullptr || *site.lag < *best->lag) best = &site;
+    if (site.answer == nullptr || !site.answer->status.ok()) continue;
+    if (best == nullptr || site.lag.value_or(kUnknownLag) < best->lag.value_or(kUnknownLag)) {
+      best = &site;
+    }
   }
   return best == nullptr ? "unknown" : KeysByState(*best->answer->status);
 }
