@@ -74,24 +74,25 @@ Errand::Way* Errand::NextWay(Time now) {
   const bool another = running_ == 0 || (task_.options.repeatable && now >= next_at_);
   if (!another) return nullptr;
   const auto way = std::ranges::find_if(
-      ways_, [&](const Way& one) { return !one.running && !one.closed && one.ready <= now; });
+      ways_, [&](const Way& one) { return !one.running && IsOpen(one) && one.ready <= now; });
   return way == ways_.end() ? nullptr : &*way;
 }
 
 Time Errand::NextMoment() const {
   Time ready = deadline_;
   for (const Way& way : ways_) {
-    if (!way.running && !way.closed) ready = std::min(ready, way.ready);
+    if (!way.running && IsOpen(way)) ready = std::min(ready, way.ready);
   }
   if (running_ == 0) return ready;
   return task_.options.repeatable ? std::min(deadline_, std::max(ready, next_at_)) : deadline_;
 }
 
+// Whether it may be tried, now or later.
+bool Errand::IsOpen(const Way& way) const { return !way.closed && way.ready <= persist_until_; }
+
 // Whether nobody has the call and nobody will get it.
 bool Errand::Hopeless() const {
-  return running_ == 0 && std::ranges::all_of(ways_, [&](const Way& way) {
-           return way.closed || way.ready > persist_until_;
-         });
+  return running_ == 0 && std::ranges::none_of(ways_, [&](const Way& way) { return IsOpen(way); });
 }
 
 void Errand::Start(Way& way, Time now) {

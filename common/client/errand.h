@@ -61,6 +61,7 @@ class Errand {
   Way* NextWay(Time now);
   // When there is something to do besides waiting for an answer.
   Time NextMoment() const;
+  bool IsOpen(const Way& way) const;
   bool Hopeless() const;
   void Start(Way& way, Time now);
   // The call's result, when this is the end of it.
