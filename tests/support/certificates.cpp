@@ -10,10 +10,11 @@ crypto::UnixTime Now() {
   return std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
 }
 
-CertificateBlueprint Blueprint(const std::string& name, const SoftwareKey& key, TestCa::Days days) {
+CertificateBlueprint Blueprint(const std::string& name, const crypto::PublicKey& key,
+                               TestCa::Days days) {
   const TestCa::Days before = std::max(TestCa::Days(1), TestCa::Days(1) - days);
   return {.subject = {{"CN", name}},
-          .subject_key = key.public_key(),
+          .subject_key = key,
           .issuer = std::nullopt,
           .scheme = v1::ECDSA_SHA256,
           .not_before = Now() - before,
@@ -29,12 +30,20 @@ CertificateBlueprint Blueprint(const std::string& name, const SoftwareKey& key, 
           .ip_addresses = {}};
 }
 
+CertificateBlueprint MemberBlueprint(const crypto::PublicKey& key) {
+  CertificateBlueprint blueprint = Blueprint("twinseal-member", key, TestCa::Days(7));
+  blueprint.tls_server = true;
+  blueprint.tls_client = true;
+  blueprint.ip_addresses = {"127.0.0.1"};
+  return blueprint;
+}
+
 crypto::DigestSigner SignWith(const SoftwareKey& key) {
   return [key](v1::Scheme scheme, BytesView digest) { return key.Sign(scheme, digest); };
 }
 
 crypto::Certificate SelfSigned(const std::string& name, const SoftwareKey& key) {
-  CertificateBlueprint blueprint = Blueprint(name, key, TestCa::Days(30));
+  CertificateBlueprint blueprint = Blueprint(name, key.public_key(), TestCa::Days(30));
   blueprint.is_ca = true;
   blueprint.path_length = 0;
   blueprint.usage = {.digital_signature = false, .certificate_sign = true, .crl_sign = true};
@@ -53,7 +62,7 @@ Identity TestCa::Issue(CertificateBlueprint blueprint, const SoftwareKey& key) c
 
 Identity TestCa::Server(Days days) const {
   const SoftwareKey key = *SoftwareKey::Generate();
-  CertificateBlueprint blueprint = Blueprint("appliance", key, days);
+  CertificateBlueprint blueprint = Blueprint("appliance", key.public_key(), days);
   blueprint.tls_server = true;
   blueprint.ip_addresses = {"127.0.0.1"};
   return Issue(std::move(blueprint), key);
@@ -61,19 +70,27 @@ Identity TestCa::Server(Days days) const {
 
 Identity TestCa::Member() const {
   const SoftwareKey key = *SoftwareKey::Generate();
-  CertificateBlueprint blueprint = Blueprint("twinseal-member", key, Days(7));
-  blueprint.tls_server = true;
-  blueprint.tls_client = true;
-  blueprint.ip_addresses = {"127.0.0.1"};
-  return Issue(std::move(blueprint), key);
+  return Issue(MemberBlueprint(key.public_key()), key);
 }
 
 Identity TestCa::Client(const std::string& name, Days days) const {
+  return Caller("twinseal:operator/" + name, days);
+}
+
+Identity TestCa::Caller(const std::string& uri, Days days) const {
   const SoftwareKey key = *SoftwareKey::Generate();
-  CertificateBlueprint blueprint = Blueprint(name, key, days);
+  CertificateBlueprint blueprint =
+      Blueprint(uri.substr(uri.rfind('/') + 1), key.public_key(), days);
   blueprint.tls_client = true;
-  blueprint.uris = {"twinseal:operator/" + name};
+  blueprint.uris = {uri};
   return Issue(std::move(blueprint), key);
+}
+
+crypto::Certificate TestCa::CertifyMember(const std::string& csr_pem) const {
+  CertificateBlueprint blueprint =
+      MemberBlueprint(crypto::CertificateRequest::FromPem(csr_pem).value().public_key());
+  blueprint.issuer = certificate_;
+  return *IssueCertificate(blueprint, SignWith(key_));
 }
 
 std::shared_ptr<const crypto::ServerTls> TestCa::ServerTls(const Identity& server) const {

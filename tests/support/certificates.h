@@ -34,6 +34,10 @@ class TestCa {
   Identity Member() const;
   // With the URI name twinseal:operator/NAME.
   Identity Client(const std::string& name, Days days = Days(7)) const;
+  // With this URI name.
+  Identity Caller(const std::string& uri, Days days = Days(7)) const;
+  // As of a member, for the key of a certification request; throws when that cannot be read.
+  crypto::Certificate CertifyMember(const std::string& csr_pem) const;
   std::shared_ptr<const crypto::ServerTls> ServerTls(const Identity& server) const;
 
  private:
