@@ -25,7 +25,7 @@ std::string_view Verb(KeyAction action) {
 bool RoleMay(KeyAction action, Role role) {
   switch (action) {
     case KeyAction::kRead:
-      return true;
+      return role == Role::kOperator || role == Role::kAuditor || role == Role::kApplication;
     case KeyAction::kUse:
       return role == Role::kOperator || role == Role::kApplication;
     case KeyAction::kChange:

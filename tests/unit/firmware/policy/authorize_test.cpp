@@ -53,7 +53,7 @@ TEST(Authorize, GivesATokenForWhatTheRoleMay) {
 
 TEST(Authorize, AgreesWithTheTableForEveryRoleAndProcedure) {
   for (const Permission& permission : Permissions()) {
-    for (const v1::Role role : {v1::OPERATOR, v1::AUDITOR, v1::APPLICATION}) {
+    for (const v1::Role role : {v1::OPERATOR, v1::AUDITOR, v1::APPLICATION, v1::AGENT, v1::SITE}) {
       const Principal principal = Make(role, "x");
       const Status status = CheckPermission(permission.procedure, principal);
       EXPECT_EQ(status.ok(), permission.roles.Has(principal.role())) << permission.name;
@@ -72,7 +72,7 @@ struct KeyCase {
   bool read, use, change;
 };
 
-// All cases there are: three roles, a reserved key or not, named by the policy or not.
+// All cases there are: five roles, a reserved key or not, named by the policy or not.
 TEST(CheckKeyAction, FollowsTheRules) {
   const KeyCase cases[] = {
       {v1::OPERATOR, "release", false, true, true, true},
@@ -87,6 +87,14 @@ TEST(CheckKeyAction, FollowsTheRules) {
       {v1::APPLICATION, "release", true, true, true, false},
       {v1::APPLICATION, "twinseal.audit.a", false, false, false, false},
       {v1::APPLICATION, "twinseal.audit.a", true, true, false, false},
+      {v1::AGENT, "release", false, false, false, false},
+      {v1::AGENT, "release", true, false, false, false},
+      {v1::AGENT, "twinseal.audit.a", false, false, false, false},
+      {v1::AGENT, "twinseal.audit.a", true, false, false, false},
+      {v1::SITE, "release", false, false, false, false},
+      {v1::SITE, "release", true, false, false, false},
+      {v1::SITE, "twinseal.audit.a", false, false, false, false},
+      {v1::SITE, "twinseal.audit.a", true, false, false, false},
   };
   for (const KeyCase& test : cases) {
     const Principal principal = Make(test.role, "ci");
