@@ -11,14 +11,17 @@
 #include "twinseal/v1/appliance.pb.h"
 #include "twinseal/v1/audit.pb.h"
 #include "twinseal/v1/keys.pb.h"
+#include "twinseal/v1/pair.pb.h"
 #include "twinseal/v1/signing.pb.h"
+#include "twinseal/v1/site.pb.h"
 
 namespace twinseal::policy {
 namespace {
 
 std::string Roles(const RoleSet& roles) {
   std::string text;
-  for (const Role role : {Role::kOperator, Role::kAuditor, Role::kApplication}) {
+  for (const Role role :
+       {Role::kOperator, Role::kAuditor, Role::kApplication, Role::kAgent, Role::kSite}) {
     if (roles.Has(role)) text += (text.empty() ? "" : " ") + std::string(RoleName(role));
   }
   return text;
@@ -41,8 +44,16 @@ TEST(Permissions, AreExactlyThese) {
       {"SigningService/SignBatch", "operator application"},
       {"AuditService/ListAuditRecords", "operator auditor"},
       {"AuditService/ListAuditCheckpoints", "operator auditor"},
-      {"ApplianceService/GetStatus", "operator auditor"},
+      {"ApplianceService/GetStatus", "operator auditor agent"},
       {"ApplianceService/IssueClientCertificate", "operator"},
+      {"PairingService/BeginPairing", "operator"},
+      {"PairingService/AgreePairing", "operator"},
+      {"PairingService/ReleaseDomain", "operator"},
+      {"PairingService/ConcludePairing", "operator"},
+      {"PairingService/AbortPairing", "operator"},
+      {"SiteService/IssuePlaceCertificates", "agent site"},
+      {"SiteService/GetPair", "operator auditor agent"},
+      {"SiteService/SetMaintenance", "operator"},
   };
   std::map<std::string, std::string> table;
   for (const Permission& permission : Permissions()) {
@@ -51,18 +62,28 @@ TEST(Permissions, AreExactlyThese) {
   EXPECT_EQ(table, expected);
 }
 
-// Every procedure of the contract is in the table, and nothing else.
+// What no principal's role decides: the ceremony's steps at a joiner, who knows nobody yet and goes
+// by signatures, and what sites ask each other several times for each change, of which the audit
+// log is to know nothing (routes.cpp lets sites alone through).
+const std::set<std::string> kOutsideTheTable = {
+    "PairingService/AnswerPairing", "PairingService/AcceptDomain", "SiteService/AwaitApplied"};
+// Told of in the contract, and refused by every appliance so far.
+const std::set<std::string> kNotServed = {"PairingService/LeavePair", "PairingService/RecoverPair"};
+
+// Every other procedure of the contract is in the table, and nothing else.
 TEST(Permissions, CoverTheContract) {
   std::set<std::string> contract;
   std::set<std::string> mutating;
   for (const google::protobuf::FileDescriptor* file :
        {v1::CreateKeyRequest::descriptor()->file(), v1::SignRequest::descriptor()->file(),
         v1::ListAuditRecordsRequest::descriptor()->file(),
-        v1::GetStatusRequest::descriptor()->file()}) {
+        v1::GetStatusRequest::descriptor()->file(), v1::PairConfig::descriptor()->file(),
+        v1::GetPairRequest::descriptor()->file()}) {
     for (int s = 0; s < file->service_count(); ++s) {
       for (int m = 0; m < file->service(s)->method_count(); ++m) {
         const google::protobuf::MethodDescriptor* method = file->service(s)->method(m);
         const std::string name = method->service()->name() + "/" + method->name();
+        if (kOutsideTheTable.contains(name) || kNotServed.contains(name)) continue;
         contract.insert(name);
         if (method->input_type()->FindFieldByName("request_id") != nullptr) mutating.insert(name);
       }

@@ -16,6 +16,8 @@ TEST(Principal, IsReadFromTheCertificatesUri) {
   EXPECT_EQ(principal->Uri(), "twinseal:application/build-server");
   EXPECT_EQ(Principal::FromUri("twinseal:operator/ada")->role(), Role::kOperator);
   EXPECT_EQ(Principal::FromUri("twinseal:auditor/ada")->role(), Role::kAuditor);
+  EXPECT_EQ(Principal::FromUri("twinseal:agent/agent")->role(), Role::kAgent);
+  EXPECT_EQ(Principal::FromUri("twinseal:site/b")->role(), Role::kSite);
 }
 
 TEST(Principal, RefusesEveryOtherForm) {
@@ -57,7 +59,7 @@ TEST(Principal, IsMadeForACertificateRequest) {
 }
 
 TEST(Principal, FormsAreOfOnePiece) {
-  for (const v1::Role role : {v1::OPERATOR, v1::AUDITOR, v1::APPLICATION}) {
+  for (const v1::Role role : {v1::OPERATOR, v1::AUDITOR, v1::APPLICATION, v1::AGENT, v1::SITE}) {
     const Principal principal = Principal::Make(role, "x.y-z_1").value();
     EXPECT_EQ(Principal::FromUri(principal.Uri()).value(), principal);
   }

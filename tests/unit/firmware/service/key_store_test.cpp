@@ -31,8 +31,8 @@ class KeyStoreTest : public ::testing::Test {
     feed_.reset();
     store_.reset();
     directory_ = std::make_unique<KeyDirectory>();
-    store_ = std::make_unique<KeyStore>(ledger_, core_, *directory_, *SiteName::Parse("a"),
-                                        [this] { return now_; });
+    store_ = std::make_unique<KeyStore>(ledger_, core_, *directory_, barrier_,
+                                        *SiteName::Parse("a"), [this] { return now_; });
     feed_ = std::make_unique<KeyFeed>(ledger_, *directory_);
     EXPECT_TRUE(feed_->Start().ok());
   }
@@ -102,6 +102,7 @@ class KeyStoreTest : public ::testing::Test {
   DirectCore core_{vault_};
   MemoryLedger ledger_;
   std::int64_t now_ = 1'800'000'000'000;
+  Barrier barrier_;
   std::unique_ptr<KeyDirectory> directory_;
   std::unique_ptr<KeyStore> store_;
   std::unique_ptr<KeyFeed> feed_;

@@ -107,7 +107,8 @@ class ServiceFixture : public ::testing::Test {
   DirectCore core{vault};
   MemoryLedger ledger;
   KeyDirectory directory;
-  KeyStore store{ledger, core, directory, site, [this] { return now; }};
+  Barrier barrier;
+  KeyStore store{ledger, core, directory, barrier, site, [this] { return now; }};
   KeyFeed feed{ledger, directory};
   std::unique_ptr<audit::AuditLog> audit = *audit::AuditLog::Open(folder.path() / "audit.db", site);
   RequestMetrics metrics;

@@ -34,8 +34,12 @@ class SigningTest : public ServiceFixture {
 
   const policy::Principal alice = Who(v1::OPERATOR, "alice");
   const std::string digest = std::string(32, 'd');
-  Signer signer{directory, core, pool,
+  Signer::MaySign may_sign;  // Null: it may.
+  Signer signer{directory,
+                core,
+                pool,
                 [this](const KeyId& key, Deadline until) { return store.Deliver(key, until); },
+                [this](const v1::Key& key) { return may_sign ? may_sign(key) : Ok(); },
                 site};
   SigningHandlers handlers{gate, signer};
 };
@@ -141,6 +145,21 @@ TEST_F(SigningTest, ADisabledKeyDoesNotSign) {
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().code(), Code::kFailedPrecondition);
   EXPECT_THAT(refused.error().message(), HasSubstr("disabled"));
+}
+
+TEST_F(SigningTest, DoesNotSignWithoutTheSitesLeave) {
+  MakeKey("k");
+  MakeKey("other");
+  may_sign = [](const v1::Key& key) -> Status {
+    if (key.name() == "other") return Ok();
+    return Error(Code::kUnavailable, "ask another site");
+  };
+  const Result<v1::SignResponse> refused = Sign("k", digest);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code(), Code::kUnavailable);
+  EXPECT_EQ(refused.error().message(), "ask another site");
+  EXPECT_EQ(Records().back().outcome(), "unavailable");
+  EXPECT_TRUE(Sign("other", digest).ok());
 }
 
 TEST_F(SigningTest, KeepsToThePolicysSchemes) {
