@@ -99,6 +99,41 @@ TEST_F(ApplianceInit, JsonHasThePaths) {
                 "\",\n  \"identityFingerprint\": \"0123abcd\"\n}\n");
 }
 
+TEST_F(ApplianceInit, AJoinerHasAnIdentityAndNoOperator) {
+  std::vector<std::string> arguments = {"appliance",
+                                        "init",
+                                        "--join",
+                                        "--config",
+                                        Path("twinseald.conf"),
+                                        "--twinseald",
+                                        FAKE_TWINSEALD,
+                                        "--pin-fd",
+                                        std::to_string(pin_.get()),
+                                        "--so-pin-fd",
+                                        std::to_string(so_pin_.get())};
+  const Outcome outcome = Twinseal(arguments);
+  EXPECT_EQ(outcome.status, ExitStatus::kDone) << outcome.err;
+  EXPECT_EQ(outcome.out,
+            "The appliance is set up to join a pair: token, site key, identity key.\n"
+            "Identity fingerprint (SHA-256; note it, it proves this appliance when it is paired):\n"
+            "  0123abcd\n"
+            "Next:\n"
+            "  1. start the appliance: twinseald --config " +
+                Path("twinseald.conf") +
+                "\n"
+                "  2. on the agent's host: twinseal pair create --joiner https://HOST:PORT\n"
+                "  3. here, and at the other appliance: twinseal pair confirm --config " +
+                Path("twinseald.conf") + "\n");
+  EXPECT_THAT(Content("record"), HasSubstr("\njoin\n"));
+  EXPECT_THAT(Content("record"), HasSubstr("pin 1234-user\nso-pin 5678-officer\n"));
+  EXPECT_THAT(FilesInFolder(), ElementsAre("pin", "record", "so-pin", "twinseald.conf"));
+  for (const char* option : {"--operator", "--out-dir"}) {
+    std::vector<std::string> both = arguments;
+    both.insert(both.end(), {option, "x"});
+    EXPECT_EQ(Twinseal(both).status, ExitStatus::kWrongUsage);
+  }
+}
+
 TEST_F(ApplianceInit, ARefusalIsToldAndLeavesNoFiles) {
   setenv("FAKE_MODE", "refuses", 1);
   const Outcome outcome = InitWithPins();

@@ -64,6 +64,7 @@ int main(int argc, char** argv) {
   for (const char c : header) size = size << 8 | static_cast<std::uint8_t>(c);
   twinseal::v1::InitializeRequest request;
   if (!request.ParseFromString(ReadExactly(setup, size))) return 91;
+  if (request.join()) record << "join\n";
   record << "operator " << request.operator_name() << "\ncsr " << request.operator_csr_pem();
   record.close();
 

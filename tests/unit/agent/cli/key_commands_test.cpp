@@ -338,6 +338,30 @@ TEST_F(KeyCommands, PolicySetKeepsWhatWasNotNamed) {
   EXPECT_EQ(request.policy().isolation(), v1::STOP);
 }
 
+TEST_F(KeyCommands, ASiteThatCouldNotBeToldIsWarnedOf) {
+  v1::UninformedSite& site = *key.add_uninformed_sites();
+  site.set_site("b");
+  site.set_may_sign_until_unix_ms(1'795'233'906'789);
+  const std::string warning =
+      "twinseal: warning: site b could not be told and may sign with key release under the old "
+      "rule until 2026-11-21 04:05:06Z; `twinseal status` shows whether it can be reached\n";
+  for (const std::vector<std::string>& change :
+       {std::vector<std::string>{"key", "disable", "release"},
+        {"key", "rotate", "release"},
+        {"key", "destroy", "release"},
+        {"key", "destroy", "release", "--now"},
+        {"key", "policy", "set", "release", "--no-application"}}) {
+    const Outcome outcome = Twinseal(change);
+    EXPECT_EQ(outcome.status, ExitStatus::kDone) << outcome.err;
+    EXPECT_EQ(outcome.err, warning);
+    std::vector<std::string> as_json = change;
+    as_json.insert(as_json.end(), {"--output", "json"});
+    EXPECT_THAT(Twinseal(as_json).out,
+                ::testing::HasSubstr("  \"uninformedSites\": [\n    {\n      \"site\": \"b\",\n"
+                                     "      \"maySignUntilUnixMs\": \"1795233906789\"\n"));
+  }
+}
+
 TEST_F(KeyCommands, ARefusalSaysWhatWasAskedWhatIsWrongAndWhatToDo) {
   appliances.On<v1::GetKeyRequest, v1::Key>(
       "KeyService/GetKey", [](const v1::GetKeyRequest&) -> Result<v1::Key> {
