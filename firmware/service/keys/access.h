@@ -15,7 +15,8 @@ Status CheckKeyReference(std::string_view key);
 
 // The key that `key` names, and into the record which it is. An application gets the same
 // permission_denied for a key that does not name it and for one that does not exist, so that it
-// cannot find out what there is; others get not_found.
+// cannot find out what there is; others get not_found. unavailable while the directory is not
+// whole.
 template <policy::Procedure P>
 Result<KeyDirectory::View> FindKey(const KeyDirectory& directory,
                                    const policy::Authorized<P>& caller, std::string_view key,
@@ -27,6 +28,10 @@ Result<KeyDirectory::View> FindKey(const KeyDirectory& directory,
     record.set_key_name(view->key.name());
   } else {
     record.set_key_name(std::string(key));
+  }
+  if (view == nullptr && !directory.whole()) {
+    return Error(Code::kUnavailable,
+                 "this site has not read the pair's keys since it was started; ask another site");
   }
   static const v1::Key kNobodysKey;
   const auto allowed = policy::AuthorizeKey(caller, view != nullptr ? view->key : kNobodysKey);

@@ -2,6 +2,7 @@
 // the ledger.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -37,6 +38,10 @@ class KeyDirectory {
   // valid id.
   Status Apply(v1::Key key, ledger::Revision modified);
 
+  // Every key of the ledger has been taken in: from here on, what is not found does not exist.
+  void MarkWhole() { whole_ = true; }
+  bool whole() const { return whole_; }
+
   // By name or by id (32 hexadecimal digits; no name looks like that). Null when there is none.
   View Find(std::string_view key) const;
   View Find(const KeyId& id) const;
@@ -67,6 +72,7 @@ class KeyDirectory {
   };
   using Due = std::pair<std::int64_t, KeyId>;
 
+  std::atomic<bool> whole_ = false;
   mutable Mutex mutex_;
   std::unordered_map<KeyId, Entry> by_id_ TWINSEAL_GUARDED_BY(mutex_);
   std::unordered_map<std::string_view, const Entry*> by_name_ TWINSEAL_GUARDED_BY(mutex_);

@@ -64,6 +64,7 @@ Status KeyFeed::LoadAndFollow() {
     // The least key above the last one.
     range.first = listing.entries.back().key + '\0';
   }
+  directory_.MarkWhole();
   applied_.Advance(*from);
   TWINSEAL_ASSIGN_OR_RETURN(feed_, ledger_.Follow(
                                        std::string(kKeyPrefix), *from,

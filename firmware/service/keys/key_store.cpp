@@ -252,10 +252,16 @@ Result<std::optional<v1::Key>> KeyStore::TryChange(const Mutation* mutation, con
     }
   } else {
     TWINSEAL_ASSIGN_OR_RETURN(const Bytes blob, LoadBlob(id, key.current_version(), from));
-    TWINSEAL_ASSIGN_OR_RETURN(
-        const v1::ReplicaBlob revised,
-        Revise(core_, blob, key.state(), key.policy(), KeyRevision(key.revision()), deadline));
-    proposal.blob = ToBytes(revised.replica_blob());
+    const Result<v1::ReplicaBlob> revised =
+        Revise(core_, blob, key.state(), key.policy(), KeyRevision(key.revision()), deadline);
+    if (!revised.ok()) {
+      // The core refuses a blob that does not fit the record: another site's change came between
+      // the reading of the two, or before a record that was read nearby.
+      TWINSEAL_ASSIGN_OR_RETURN(const Stored now, Load(id, From::kLedger));
+      if (now.modified != stored.modified) return std::optional<v1::Key>();
+      return revised.error();
+    }
+    proposal.blob = ToBytes(revised->replica_blob());
     transaction.writes.push_back(ledger::Put{BlobPath(id, key.current_version()), proposal.blob});
   }
   return CommitAndSettle(std::move(proposal), mutation, deadline);
