@@ -1,4 +1,5 @@
-"""The program behind `tools/bench`: measures the appliance beside the bare HSM calls that it stands on."""
+"""The program behind `tools/bench`: measures the appliance beside the bare HSM calls that it stands on, and a pair beside
+what is asked of it."""
 
 import argparse
 import json
@@ -9,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from . import bench_pair
 from .bench import Bench
 from .build import build_with_tests
 from .errors import BenchError
@@ -117,6 +119,9 @@ def main() -> int:
     part.add_argument("--rounds", type=int, default=5, help="pairs of slices a case (default 5)")
     part.add_argument("--slice-ms", type=int, default=1000, help="length of a slice (default 1000)")
     part.set_defaults(run=core)
+    part = commands.add_parser("pair", help="two sites and an agent: losing a site, planned work, distance, size")
+    bench_pair.add_arguments(part)
+    part.set_defaults(run=bench_pair.run)
     arguments = parser.parse_args()
     try:
         return arguments.run(arguments)

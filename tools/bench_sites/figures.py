@@ -1,0 +1,60 @@
+"""Figures as a table for people and as JSON for machines, in the form of bench-core's."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+HEAD = f"{'case':34} {'measured':>12} {'beside':>12} {'unit':14} {'ratio':>7} {'target':>8}"
+
+
+@dataclass(frozen=True)
+class Figure:
+    name: str  # "loss/leader/gap"
+    unit: str
+    value: float
+    baseline: float | None = None  # What it is measured beside, or the limit that it has.
+    ratio: float | None = None
+    target: str | None = None  # Of the ratio: ">=0.97"
+
+    def met(self) -> bool:
+        if self.target is None:
+            return True
+        bound = float(self.target[2:])
+        return self.ratio >= bound if self.target.startswith(">=") else self.ratio <= bound
+
+    def line(self) -> str:
+        verdict = "" if self.target is None else "met" if self.met() else "MISSED"
+        ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
+        return (f"{self.name:34} {_number(self.value):>12} {_number(self.baseline):>12} {self.unit:14} {ratio:>7} "
+                f"{self.target or '':>8} {verdict}").rstrip()
+
+
+def plain(name: str, unit: str, value: float) -> Figure:
+    """For information."""
+    return Figure(name, unit, value)
+
+
+def at_most(name: str, unit: str, value: float, limit: float) -> Figure:
+    return Figure(name, unit, value, limit, value / limit, "<=1.00")
+
+
+def at_least(name: str, unit: str, value: float, limit: float) -> Figure:
+    return Figure(name, unit, value, limit, value / limit, ">=1.00")
+
+
+def none_of(name: str, unit: str, value: float, all_of_them: float) -> Figure:
+    """Not one of so many."""
+    return Figure(name, unit, value, all_of_them, value / max(all_of_them, 1), "<=0.00")
+
+
+def beside(name: str, unit: str, value: float, baseline: float, ratio: float, target: str | None = None) -> Figure:
+    return Figure(name, unit, value, baseline, ratio, target)
+
+
+def write_json(figures: list[Figure], path: Path) -> None:
+    """An array of {"name", "unit", "value", "baseline", "ratio", "target"}."""
+    path.write_text(json.dumps([asdict(figure) for figure in figures], indent=2) + "\n")
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}" if abs(value) >= 100 else f"{value:.3f}"

@@ -1,0 +1,32 @@
+"""What the processes of places take of the machine, by the programs' names."""
+
+import os
+from pathlib import Path
+
+from .place import Place
+
+_MEBIBYTE = 1024 * 1024
+_USER_TICKS, _SYSTEM_TICKS = 11, 12  # Of the fields of /proc/PID/stat after the name (proc(5)).
+
+
+def resident_mebibytes(place: Place) -> dict[str, float]:
+    """Of each of the place's processes: its pages in memory, those of mapped files too."""
+    page = os.sysconf("SC_PAGE_SIZE")
+    return {name: int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * page / _MEBIBYTE
+            for pid, name in _processes(place)}
+
+
+def processor_seconds(places: list[Place]) -> dict[str, float]:
+    """What all processes of the places have used so far."""
+    used: dict[str, float] = {}
+    for place in places:
+        for pid, name in _processes(place):
+            text = Path(f"/proc/{pid}/stat").read_text()
+            fields = text[text.rindex(")") + 2:].split()
+            ticks = int(fields[_USER_TICKS]) + int(fields[_SYSTEM_TICKS])
+            used[name] = used.get(name, 0.0) + ticks / os.sysconf("SC_CLK_TCK")
+    return used
+
+
+def _processes(place: Place) -> list[tuple[int, str]]:
+    return [(pid, Path(f"/proc/{pid}/comm").read_text().strip()) for pid in place.process().session()]
