@@ -28,6 +28,8 @@ SETTLE_SECONDS = 0.5
 # After the last answer of a lost site's clients, for what comes late.
 AFTERMATH_SECONDS = 2.0
 RETURN_PATIENCE_SECONDS = 600.0
+# Of a measurement during which the ledger's leader must stay the same.
+ATTEMPTS = 5
 
 # The targets of the issue that asked for this benchmark.
 LONGEST_GAP_SECONDS = 1.0
@@ -99,7 +101,15 @@ class Loss:
     signing: Window
     stopping: Window  # Of the keys that stop at an isolated site.
     accepted: dict[str, float]  # Seconds from the kill to the last answer, by kind of change.
+    refused: list[str]  # Of the changes.
     returned: float
+
+    def failed(self) -> int:
+        return self.signing.failed + self.stopping.failed + len(self.refused)
+
+    def words(self) -> str:
+        """What failed first, if anything did."""
+        return next(iter([*self.signing.why, *self.stopping.why, *self.refused]), "")
 
 
 def _lose(load: Load, setting: PairSetting, number: int, leader: bool) -> Loss:
@@ -111,9 +121,6 @@ def _lose(load: Load, setting: PairSetting, number: int, leader: bool) -> Loss:
     killed = time.monotonic()
     victim.kill()
     answers = load.ask(setting.ends("near"), f"loss-{number}")
-    for answer in answers:
-        if answer.error:
-            raise BenchError(f"After the loss of site {victim.name}, {answer.change} failed: {answer.error}")
     time.sleep(AFTERMATH_SECONDS)
     started = time.monotonic()
     victim.start()
@@ -122,7 +129,8 @@ def _lose(load: Load, setting: PairSetting, number: int, leader: bool) -> Loss:
     windows = load.mark()
     accepted = {change: max(answer.answered for answer in answers if answer.change == change) - killed
                 for change in ("create", "disable")}
-    return Loss(_applications(windows), _stopping(windows), accepted, returned)
+    refused = [answer.error for answer in answers if answer.error]
+    return Loss(_applications(windows), _stopping(windows), accepted, refused, returned)
 
 
 def measure_loss(setting: PairSetting, load: Load, size: Size) -> list[Figure]:
@@ -134,8 +142,8 @@ def measure_loss(setting: PairSetting, load: Load, size: Size) -> list[Figure]:
         loss = _lose(load, setting, number, who == "leader")
         losses[who].append(loss)
         _tell(f"loss {number + 1} of {size.losses}, {who}: gap {loss.signing.longest_gap:.2f} s, failed "
-              f"{loss.signing.failed}, create {loss.accepted['create']:.2f} s, disable "
-              f"{loss.accepted['disable']:.2f} s, back in {loss.returned:.1f} s {' '.join(loss.signing.why[:1])}")
+              f"{loss.failed()}, create {loss.accepted['create']:.2f} s, disable {loss.accepted['disable']:.2f} s, "
+              f"back in {loss.returned:.1f} s {loss.words()}")
     load.stop()
     return [figure for who, runs in losses.items() if runs for figure in _loss_figures(f"loss/{who}", runs)]
 
@@ -144,7 +152,7 @@ def _loss_figures(name: str, runs: list[Loss]) -> list[Figure]:
     signing = together([run.signing for run in runs])
     stopping = together([run.stopping for run in runs])
     return [
-        figures.none_of(f"{name}/failed", "requests", signing.failed + stopping.failed,
+        figures.none_of(f"{name}/failed", "requests", sum(run.failed() for run in runs),
                         signing.finished + stopping.finished),
         figures.at_most(f"{name}/gap", "s", signing.longest_gap, LONGEST_GAP_SECONDS),
         *(figures.at_most(f"{name}/{change}", "s", max(run.accepted[change] for run in runs), ACCEPTED_AGAIN_SECONDS)
@@ -167,8 +175,17 @@ def _finish_maintenance(setting: PairSetting, site: str) -> None:
             time.sleep(0.1)
 
 
-def _drain(load: Load, setting: PairSetting, number: int) -> tuple[Window, float, float]:
-    """What clients met, and how long the drain and the return took."""
+@dataclass(frozen=True)
+class Drain:
+    """One site taken out of service and back, under load."""
+
+    signing: Window
+    stopping: Window
+    drained: float  # Seconds.
+    returned: float
+
+
+def _drain(load: Load, setting: PairSetting, number: int) -> Drain:
     site = setting.sites[number % len(setting.sites)]
     load.mark()
     started = time.monotonic()
@@ -183,25 +200,29 @@ def _drain(load: Load, setting: PairSetting, number: int) -> tuple[Window, float
     returned = time.monotonic() - started
     setting.await_clients_at_home()
     windows = load.mark()
-    return together(list(windows.values())), drained, returned
+    return Drain(_applications(windows), _stopping(windows), drained, returned)
 
 
 def measure_planned(setting: PairSetting, load: Load, size: Size) -> list[Figure]:
     setting.set_round_trip(ROUND_TRIP_MS)
     _start_signing(load, setting)
-    drains = []
+    drains: list[Drain] = []
     for number in range(size.drains):
-        drains.append(_drain(load, setting, number))
-        window, drained, returned = drains[-1]
-        _tell(f"drain {number + 1} of {size.drains}: gap {window.longest_gap:.2f} s, failed {window.failed}, drained in "
-              f"{drained:.1f} s, back in {returned:.1f} s {' '.join(window.why[:1])}")
+        drain = _drain(load, setting, number)
+        drains.append(drain)
+        both = together([drain.signing, drain.stopping])
+        _tell(f"drain {number + 1} of {size.drains}: gap {drain.signing.longest_gap:.2f} s, failed {both.failed}, "
+              f"drained in {drain.drained:.1f} s, back in {drain.returned:.1f} s {' '.join(both.why[:1])}")
     load.stop()
-    window = together([drain[0] for drain in drains])
-    return [figures.none_of("planned/failed", "requests", window.failed, window.finished),
-            figures.at_most("planned/gap", "s", window.longest_gap, PLANNED_GAP_SECONDS),
-            figures.plain("planned/longest-call", "s", window.longest_call),
-            figures.plain("planned/drain", "s", max(drain[1] for drain in drains)),
-            figures.plain("planned/return", "s", max(drain[2] for drain in drains))]
+    signing = together([drain.signing for drain in drains])
+    stopping = together([drain.stopping for drain in drains])
+    return [figures.none_of("planned/failed", "requests", signing.failed + stopping.failed,
+                            signing.finished + stopping.finished),
+            figures.at_most("planned/gap", "s", signing.longest_gap, PLANNED_GAP_SECONDS),
+            figures.plain("planned/longest-call", "s", signing.longest_call),
+            figures.plain("planned/gap-of-stop-keys", "s", stopping.longest_gap),
+            figures.plain("planned/drain", "s", max(drain.drained for drain in drains)),
+            figures.plain("planned/return", "s", max(drain.returned for drain in drains))]
 
 
 # --- the ways between the sites -------------------------------------------------------------------------------------
@@ -232,16 +253,16 @@ def _single_changes(load: Load, setting: PairSetting, prefix: str, trip: int, si
     """Medians in seconds, by "create/leader" and so on."""
     setting.set_round_trip(trip)
     time.sleep(SETTLE_SECONDS)
-    while True:
+    for attempt in range(ATTEMPTS):
         leader = setting.leader()
         medians = {}
         for site in setting.sites:
             role = "leader" if site.name == leader else "other"
-            prefix += "-x"
-            done = _change_slice(load, f"only-{site.name}", prefix, 1, size.single_changes)
+            done = _change_slice(load, f"only-{site.name}", f"{prefix}-{attempt}-{site.name}", 1, size.single_changes)
             medians.update({f"{change}/{role}": slice_["p50"] for change, slice_ in done.items()})
         if setting.leader() == leader:
             return medians
+    raise BenchError(f"The ledger's leader changed in each of {ATTEMPTS} attempts to measure changes beside it.")
 
 
 def measure_changes(setting: PairSetting, load: Load, size: Size) -> list[Figure]:
@@ -369,6 +390,7 @@ def add_arguments(part: argparse.ArgumentParser) -> None:
     part.add_argument("--json", metavar="FILE", help="also write the figures there")
     part.add_argument("--only", action="append", choices=PARTS, help="only this part; may be repeated")
     part.add_argument("--quick", action="store_true", help="shows that everything works; the figures mean little")
+    part.add_argument("--keep", metavar="FOLDER", type=Path, help="keep the pairs' files and logs there")
     part.add_argument("--rounds", type=int, default=10, help="slices in turn for each case (default 10)")
     part.add_argument("--slice-ms", type=int, default=2000, help="length of a slice (default 2000)")
     part.add_argument("--losses", type=int, default=20, help="how often a site is killed (default 20)")
@@ -387,20 +409,22 @@ def run(arguments: argparse.Namespace) -> int:
     names = arguments.only or list(PARTS)
     found: list[Figure] = []
     print(figures.HEAD, flush=True)
-    for together_ in [names] if arguments.quick else [[name] for name in names]:
-        found += _measure(together_, size)
+    failed = [words for parts in ([names] if arguments.quick else [[name] for name in names])
+              if (words := _measure(parts, size, arguments.keep, found))]
     if arguments.json:
         figures.write_json(found, Path(arguments.json))
     missed = [figure.name for figure in found if not figure.met()]
-    print("Every target was met." if not missed else f"Missed: {', '.join(missed)}")
+    print("Every target was met." if not missed and not failed else f"Missed: {', '.join(missed) or 'none'}")
+    if failed:
+        raise BenchError(" ".join(failed))
     return 0
 
 
-def _measure(names: list[str], size: Size) -> list[Figure]:
-    """These parts, on a pair made for them."""
-    found: list[Figure] = []
-    with tempfile.TemporaryDirectory(prefix="twinseal-bench-") as folder:
-        setting = PairSetting(Path(folder) / "bench")
+def _measure(names: list[str], size: Size, keep: Path | None, found: list[Figure]) -> str:
+    """These parts, on a pair made for them. Why the rest of them could not be measured; empty when all were."""
+    with tempfile.TemporaryDirectory(prefix="twinseal-bench-") as temporary:
+        folder = keep.absolute() / "-".join(names) if keep else Path(temporary) / "bench"
+        setting = PairSetting(folder)
         try:
             setting.up()
             with setting.load() as load:
@@ -408,6 +432,9 @@ def _measure(names: list[str], size: Size) -> list[Figure]:
                     for figure in PARTS[name](setting, load, size):
                         print(figure.line(), flush=True)
                         found.append(figure)
+        except BenchError as error:
+            _tell(f"{'/'.join(names)}: {error}")
+            return f"Not everything of {', '.join(names)} was measured: {error}"
         finally:
-            setting.down()
-    return found
+            setting.down(keep_files=keep is not None)
+    return ""

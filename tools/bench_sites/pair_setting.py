@@ -38,8 +38,8 @@ class PairSetting:
         self.bench.network.change(self._add_clients)
         self.bench.network.start()
 
-    def down(self) -> None:
-        self.bench.down()
+    def down(self, keep_files: bool = False) -> None:
+        self.bench.down(keep_files)
 
     @property
     def sites(self) -> list[Site]:

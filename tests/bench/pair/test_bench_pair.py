@@ -18,7 +18,7 @@ FIGURES = {
       for kind in ("", "/p50")),
     *(f"changes64/{change}{kind}" for change in ("create", "disable") for kind in ("", "/beside-0ms")),
     *LOSS,
-    *(f"planned/{what}" for what in ("failed", "gap", "longest-call", "drain", "return")),
+    *(f"planned/{what}" for what in ("failed", "gap", "longest-call", "gap-of-stop-keys", "drain", "return")),
     *(f"memory/{program}" for program in PROGRAMS),
     "return/ready", "return/beside-unchanged"}
 
