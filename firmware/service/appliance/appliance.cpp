@@ -114,11 +114,10 @@ struct Appliance::Parts {
         audits(gate, *audit, foundation.audit_key),
         appliance(gate, state, foundation.ca, *files.ledger, SystemMilliseconds),
         pairing(gate, holder, *files.pair),
-        view(site.text(), *files.pair, *files.ledger,
-             paired == nullptr ? nullptr : &paired->membership(),
+        view(site.text(), *files.pair, PairedViewOf(*this),
              [this] { return paired == nullptr ? std::string() : paired->NotReady(); }),
         sites(gate, *files.pair, view, foundation.feed.applied(), foundation.ca,
-              foundation.ledger_ca),
+              foundation.ledger_ca, paired == nullptr ? nullptr : &paired->maintenance()),
         timer(foundation.directory, foundation.store, *audit, SystemMilliseconds) {}
 
   void OnCoreReady() {
@@ -169,6 +168,12 @@ struct Appliance::Parts {
             .audit = *parts.audit,
             .place = PlaceOf(parts.options),
             .restart = AskForRestart};
+  }
+
+  static std::optional<PairView::Paired> PairedViewOf(Parts& parts) {
+    if (parts.paired == nullptr) return std::nullopt;
+    return PairView::Paired{*parts.files.ledger, parts.paired->membership(), parts.paired->lease(),
+                            parts.paired->barrier(), parts.foundation.feed.applied()};
   }
 
   const Options options;

@@ -47,12 +47,15 @@ PairedLife::PairedLife(const Options& options, Files& files, Foundation& foundat
       serving_(std::move(serving)),
       lease_(foundation.store.site(), *files.late, foundation.feed.applied(), SystemMilliseconds),
       membership_(MembershipOf(options, files), *files.pair, core, foundation.ledger_ca,
-                  *files.late, [this] {
+                  *files.late,
+                  [this] {
                     Status opened = Opened();
                     const MutexLock lock(mutex_);
                     not_ready_ = opened.ok() ? "" : opened.error().message();
                     return opened;
-                  }) {}
+                  }),
+      maintenance_(foundation.store.site(), *files.late, lease_, barrier, membership_,
+                   SystemMilliseconds) {}
 
 std::string PairedLife::NotReady() const {
   {

@@ -10,6 +10,7 @@
 #include "firmware/audit/audit_log.h"
 #include "firmware/service/appliance/foundation.h"
 #include "firmware/service/core_link/core_supervisor.h"
+#include "firmware/service/pair/maintenance.h"
 #include "firmware/service/pair/membership.h"
 #include "firmware/service/pair/pair_barrier.h"
 #include "firmware/service/pair/site_lease.h"
@@ -37,6 +38,7 @@ class PairedLife {
   Membership& membership() { return membership_; }
   SiteLease& lease() { return lease_; }
   PairBarrier& barrier() { return barrier_; }
+  Maintenance& maintenance() { return maintenance_; }
 
  private:
   Status Opened();
@@ -60,6 +62,7 @@ class PairedLife {
   std::string not_ready_ TWINSEAL_GUARDED_BY(mutex_) = "the pair's ledger is not reached yet";
   SiteLease lease_;
   Membership membership_;
+  Maintenance maintenance_;
 };
 
 }  // namespace twinseal::service

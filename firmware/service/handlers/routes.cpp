@@ -200,6 +200,10 @@ connect::Router MakeRouter(const Handlers& handlers, ApplianceState& state, Work
       router, Procedure::kIssuePlaceCertificates, [&sites](auto call, auto respond) {
         sites.IssuePlaceCertificates(std::move(call), std::move(respond));
       });
+  Add<v1::SetMaintenanceRequest, v1::SetMaintenanceResponse>(
+      router, Procedure::kSetMaintenance, [&sites](auto call, auto respond) {
+        sites.SetMaintenance(std::move(call), std::move(respond));
+      });
   Add<v1::GetPairRequest, v1::GetPairResponse>(
       router, Procedure::kGetPair,
       [&sites](auto call, auto respond) { sites.GetPair(std::move(call), std::move(respond)); });

@@ -14,6 +14,9 @@ using policy::Procedure;
 
 namespace {
 
+constexpr std::chrono::milliseconds kPatience{1'000};
+constexpr std::chrono::milliseconds kAnswerBefore{500};
+
 Result<crypto::PublicKey> KeyOf(const std::string& csr_pem, std::string_view field) {
   const Result<crypto::CertificateRequest> csr = crypto::CertificateRequest::FromPem(csr_pem);
   if (!csr.ok()) return csr.error().Within(field);
@@ -65,12 +68,36 @@ Result<v1::IssuePlaceCertificatesResponse> SiteHandlers::Issue(
 
 void SiteHandlers::AwaitApplied(const v1::AwaitAppliedRequest& request, Deadline deadline,
                                 Respond<v1::AwaitAppliedResponse> respond) {
-  applied_.When(ledger::Revision{request.revision()}, deadline,
+  // Before the caller stops waiting, so that it knows that this site is there.
+  const Deadline answer_by =
+      std::min(deadline - kAnswerBefore, std::chrono::steady_clock::now() + kPatience);
+  applied_.When(ledger::Revision{request.revision()}, answer_by,
                 [respond = std::move(respond)](ledger::Revision applied) {
                   v1::AwaitAppliedResponse response;
                   response.set_applied(ledger::Number(applied));
                   respond(std::move(response));
                 });
+}
+
+void SiteHandlers::SetMaintenance(Call<v1::SetMaintenanceRequest> call,
+                                  Respond<v1::SetMaintenanceResponse> respond) {
+  gate_.EnterBlocking<Procedure::kSetMaintenance, v1::SetMaintenanceRequest,
+                      v1::SetMaintenanceResponse>(
+      std::move(call), std::move(respond),
+      [this](const auto&, const v1::SetMaintenanceRequest& request,
+             auto& operation) -> Result<v1::SetMaintenanceResponse> {
+        if (maintenance_ == nullptr) {
+          return Error(Code::kFailedPrecondition,
+                       "the appliance is alone: nobody could stand in for it. To maintain it, "
+                       "stop it");
+        }
+        TWINSEAL_RETURN_IF_ERROR(request.maintenance()
+                                     ? maintenance_->Start(operation.deadline())
+                                     : maintenance_->Finish(operation.deadline()));
+        v1::SetMaintenanceResponse response;
+        response.set_standing(request.maintenance() ? "maintenance" : "active");
+        return response;
+      });
 }
 
 void SiteHandlers::GetPair(Call<v1::GetPairRequest> call, Respond<v1::GetPairResponse> respond) {

@@ -5,6 +5,7 @@
 #include "firmware/service/keys/applied.h"
 #include "firmware/service/operator_ca/operator_ca.h"
 #include "firmware/service/pair/ledger_ca.h"
+#include "firmware/service/pair/maintenance.h"
 #include "firmware/service/pair/pair_file.h"
 #include "firmware/service/pair/pair_view.h"
 #include "twinseal/v1/site.pb.h"
@@ -14,20 +15,24 @@ namespace twinseal::service {
 // Thread-safe; no call blocks.
 class SiteHandlers {
  public:
+  // `maintenance` is null for an appliance that is alone.
   SiteHandlers(Gate& gate, PairFile& file, PairView& view, Applied& applied,
-               OperatorCa& operator_ca, LedgerCa& ledger_ca)
+               OperatorCa& operator_ca, LedgerCa& ledger_ca, Maintenance* maintenance)
       : gate_(gate),
         file_(file),
         view_(view),
         applied_(applied),
         operator_ca_(operator_ca),
-        ledger_ca_(ledger_ca) {}
+        ledger_ca_(ledger_ca),
+        maintenance_(maintenance) {}
 
   void IssuePlaceCertificates(Call<v1::IssuePlaceCertificatesRequest> call,
                               Respond<v1::IssuePlaceCertificatesResponse> respond);
   // From another site, several times for each change: it is not recorded.
   void AwaitApplied(const v1::AwaitAppliedRequest& request, Deadline deadline,
                     Respond<v1::AwaitAppliedResponse> respond);
+  void SetMaintenance(Call<v1::SetMaintenanceRequest> call,
+                      Respond<v1::SetMaintenanceResponse> respond);
   void GetPair(Call<v1::GetPairRequest> call, Respond<v1::GetPairResponse> respond);
 
  private:
@@ -41,6 +46,7 @@ class SiteHandlers {
   Applied& applied_;
   OperatorCa& operator_ca_;
   LedgerCa& ledger_ca_;
+  Maintenance* const maintenance_;
 };
 
 }  // namespace twinseal::service

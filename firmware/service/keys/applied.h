@@ -20,17 +20,22 @@ class Applied {
 
   // False when it is not there by then.
   bool WaitUntil(ledger::Revision revision, Deadline deadline) TWINSEAL_EXCLUDES(mutex_);
-  // Calls `done` once, with how far it is, when the revision is there: now, or from the thread that
-  // advances. After the deadline nobody is interested any more, and it may never be called.
-  void When(ledger::Revision revision, Deadline deadline,
+  // Calls `done` once, with how far it is: now when the revision is there, or from the thread that
+  // advances, or from that of AnswerLate once `answer_by` is over.
+  void When(ledger::Revision revision, Deadline answer_by,
             std::function<void(ledger::Revision)> done) TWINSEAL_EXCLUDES(mutex_);
+  // For somebody to call now and then: who has waited long enough hears how far it is.
+  void AnswerLate() TWINSEAL_EXCLUDES(mutex_);
 
  private:
   struct Waiter {
     ledger::Revision revision;
-    Deadline deadline;
+    Deadline answer_by;
     std::function<void(ledger::Revision)> done;
   };
+
+  // Takes those out for whom it holds.
+  std::vector<Waiter> Take(const std::function<bool(const Waiter&)>& due) TWINSEAL_REQUIRES(mutex_);
 
   mutable Mutex mutex_;
   Condition advanced_;

@@ -23,6 +23,9 @@ class Barrier {
   Barrier(const Barrier&) = delete;
   Barrier& operator=(const Barrier&) = delete;
 
+  // unavailable, saying where to go, when no change can be made at this site now. Quick.
+  virtual Status MayChange() const { return Ok(); }
+
   // Adds to a change what has to hold for it, and what the other sites go by.
   virtual Terms Prepare(ledger::Transaction& /*change*/) { return {}; }
 

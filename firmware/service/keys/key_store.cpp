@@ -131,6 +131,7 @@ Result<v1::Key> KeyStore::CreateOwn(const Mutation& mutation, const KeyName& nam
 
 Result<v1::Key> KeyStore::CreateValid(const Mutation& mutation, const KeyName& name,
                                       const v1::CreateKeyRequest& request) {
+  TWINSEAL_RETURN_IF_ERROR(barrier_.MayChange());
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
     const From from = Source(attempt);
     TWINSEAL_ASSIGN_OR_RETURN(std::optional<v1::Key> before, Replay(mutation, from));
@@ -190,6 +191,7 @@ Result<std::optional<v1::Key>> KeyStore::TryCreate(const Mutation& mutation, con
 }
 
 Result<v1::Key> KeyStore::Rotate(const Mutation& mutation, const MayChange& authorized) {
+  TWINSEAL_RETURN_IF_ERROR(barrier_.MayChange());
   TWINSEAL_ASSIGN_OR_RETURN(const KeyId id, KeyId::FromHex(authorized.key_id()));
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
     const From from = Source(attempt);
@@ -222,6 +224,7 @@ Result<std::optional<v1::Key>> KeyStore::TryRotate(const Mutation& mutation, con
 
 Result<v1::Key> KeyStore::Change(const Mutation& mutation, const MayChange& authorized,
                                  const Transition& transition) {
+  TWINSEAL_RETURN_IF_ERROR(barrier_.MayChange());
   TWINSEAL_ASSIGN_OR_RETURN(const KeyId id, KeyId::FromHex(authorized.key_id()));
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
     const From from = Source(attempt);

@@ -65,6 +65,11 @@ std::vector<SiteName> PairBarrier::OtherSites() const {
   return sites;
 }
 
+Status PairBarrier::MayChange() const {
+  const SiteLease* const own = lease();
+  return own == nullptr ? Ok() : own->MayChange();
+}
+
 Barrier::Terms PairBarrier::Prepare(ledger::Transaction& change) {
   Terms terms;
   change.writes.push_back(ledger::Put{std::string(kChangedPath), {}});

@@ -24,6 +24,7 @@ class PairBarrier final : public Barrier {
   // Ends what asks the other sites; who waits for them waits for their leases.
   void Close() TWINSEAL_EXCLUDES(mutex_);
 
+  Status MayChange() const override;
   Terms Prepare(ledger::Transaction& change) override;
   std::vector<v1::UninformedSite> Await(const Terms& terms, const v1::Key& before,
                                         ledger::Revision revision) override;

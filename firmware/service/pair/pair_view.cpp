@@ -7,12 +7,22 @@
 #include "firmware/service/pair/transcript.h"
 
 namespace twinseal::service {
+namespace {
 
-std::string PhaseName(v1::PairState::Phase phase) {
-  std::string name = v1::PairState::Phase_Name(phase);
+std::string LowerCase(std::string name) {
   std::ranges::transform(name, name.begin(),
                          [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return name;
+}
+
+}  // namespace
+
+std::string PhaseName(v1::PairState::Phase phase) {
+  return LowerCase(v1::PairState::Phase_Name(phase));
+}
+
+std::string StandingName(v1::SiteStanding::Standing standing) {
+  return LowerCase(v1::SiteStanding::Standing_Name(standing));
 }
 
 v1::GetPairResponse PairView::Describe() {
@@ -29,15 +39,20 @@ v1::GetPairResponse PairView::Describe() {
   }
   if (!file_.paired()) return response;
   *response.mutable_config() = state.config();
-  DescribeLedger(response);
+  if (paired_) {
+    DescribeLedger(response);
+    DescribeSites(response);
+  }
   return response;
 }
 
-void PairView::DescribeLedger(v1::GetPairResponse& response) {
-  response.set_ledger_revision(ledger::Number(ledger_.SeenRevision()));
-  if (membership_ == nullptr) return;
-  const Result<etcd::MemberStatus> own = membership_->AskMember();
-  const Result<std::vector<etcd::ClusterMember>> members = membership_->Members();
+void PairView::DescribeLedger(v1::GetPairResponse& response) const {
+  response.set_ledger_revision(ledger::Number(paired_->ledger.SeenRevision()));
+  response.set_applied_revision(ledger::Number(paired_->applied.now()));
+  response.set_isolated(!paired_->lease.held());
+  response.set_isolated_since_unix_ms(paired_->lease.isolated_since_unix_ms().value_or(0));
+  const Result<etcd::MemberStatus> own = paired_->membership.AskMember();
+  const Result<std::vector<etcd::ClusterMember>> members = paired_->membership.Members();
   if (!own.ok() || !members.ok()) return;
   for (const etcd::ClusterMember& member : *members) {
     v1::MemberView& view = *response.add_members();
@@ -48,6 +63,26 @@ void PairView::DescribeLedger(v1::GetPairResponse& response) {
     view.set_version("etcd " + own->version);
     view.set_database_bytes(own->database_bytes);
     view.set_raft_index(own->raft_applied_index);
+  }
+}
+
+void PairView::DescribeSites(v1::GetPairResponse& response) const {
+  const std::map<std::string, SeenStanding> standings = paired_->lease.standings();
+  const std::map<std::string, SiteProgress::Contact> contacts = paired_->barrier.contacts();
+  for (const v1::Place& place : response.config().places()) {
+    if (place.witness()) continue;
+    v1::SiteView& view = *response.add_sites();
+    view.set_name(place.name());
+    v1::SiteStanding standing;
+    if (const auto seen = standings.find(place.name()); seen != standings.end()) {
+      standing = seen->second.standing;
+    }
+    view.set_standing(StandingName(standing.standing()));
+    view.set_since_unix_ms(standing.since_unix_ms());
+    const auto contact = contacts.find(place.name());
+    view.set_reachable(place.name() == site_ ||
+                       (contact != contacts.end() && contact->second.reachable));
+    if (contact != contacts.end()) view.set_reason(contact->second.reason);
   }
 }
 

@@ -52,9 +52,23 @@ void SiteLease::LookNow() {
   changed_.NotifyAll();
 }
 
+void SiteLease::AwaitLook(Deadline deadline) {
+  LookNow();
+  const MutexLock lock(mutex_);
+  // One may be under way that began too early.
+  const std::uint64_t enough = looks_ + 2;
+  while (looks_ < enough && !stopping_ && changed_.WaitUntil(mutex_, deadline)) {
+    now_ = true;
+  }
+}
+
 void SiteLease::Run() {
   do {
     LookOnce();
+    applied_.AnswerLate();
+    const MutexLock lock(mutex_);
+    ++looks_;
+    changed_.NotifyAll();
   } while (Pause());
 }
 
@@ -130,14 +144,29 @@ bool SiteLease::held() const {
   return until_ && BootClock::now() < *until_;
 }
 
-Status SiteLease::MaySign(const v1::Key& key) const {
-  const BootClock::time_point now = BootClock::now();
-  const MutexLock lock(mutex_);
+Status SiteLease::CheckInService() const {
   const auto own = standings_.find(site_.text());
   if (own != standings_.end() && own->second.standing.standing() == v1::SiteStanding::MAINTENANCE) {
     return Error(Code::kUnavailable,
                  fmt::format("site {} is in maintenance; ask another site", site_.text()));
   }
+  return Ok();
+}
+
+Status SiteLease::MayChange() const {
+  const MutexLock lock(mutex_);
+  TWINSEAL_RETURN_IF_ERROR(CheckInService());
+  if (until_ && BootClock::now() < *until_) return Ok();
+  return Error(Code::kUnavailable,
+               fmt::format("site {} cannot reach a majority of the pair's ledger, which every "
+                           "change needs; ask another site",
+                           site_.text()));
+}
+
+Status SiteLease::MaySign(const v1::Key& key) const {
+  const BootClock::time_point now = BootClock::now();
+  const MutexLock lock(mutex_);
+  TWINSEAL_RETURN_IF_ERROR(CheckInService());
   if (until_ && now < *until_) return Ok();
   if (!until_) {
     return Error(Code::kUnavailable,
@@ -149,6 +178,13 @@ Status SiteLease::MaySign(const v1::Key& key) const {
     return Error(Code::kUnavailable,
                  fmt::format("site {} cannot reach the pair's ledger, and the key '{}' does not "
                              "sign at a site that is isolated; ask another site",
+                             site_.text(), key.name()));
+  }
+  if (key.state() != v1::ENABLED) {
+    // Another site may know better: what is refused here for good would be lost to the caller.
+    return Error(Code::kUnavailable,
+                 fmt::format("site {} cannot reach the pair's ledger, and as far as it knows the "
+                             "key '{}' is not enabled; ask another site",
                              site_.text(), key.name()));
   }
   if (now < *until_ + IsolationTime(key.policy())) return Ok();

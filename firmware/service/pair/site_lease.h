@@ -59,6 +59,8 @@ class SiteLease {
   // unavailable, saying where else to go, when the key's isolation rule does not let this site sign
   // now; also in maintenance. Quick.
   Status MaySign(const v1::Key& key) const TWINSEAL_EXCLUDES(mutex_);
+  // unavailable in maintenance, and while a majority of the ledger cannot be reached. Quick.
+  Status MayChange() const TWINSEAL_EXCLUDES(mutex_);
   // Why it does not serve; empty when it does.
   std::string NotReady() const TWINSEAL_EXCLUDES(mutex_);
   // Since when the ledger could not be looked at; nothing while the lease is held.
@@ -66,8 +68,8 @@ class SiteLease {
   // By site; those without a record are left out.
   std::map<std::string, SeenStanding> standings() const TWINSEAL_EXCLUDES(mutex_);
 
-  // Looks now rather than at the next turn.
-  void LookNow() TWINSEAL_EXCLUDES(mutex_);
+  // Looks now rather than at the next turn, and returns when that is done, or the time is over.
+  void AwaitLook(Deadline deadline) TWINSEAL_EXCLUDES(mutex_);
 
  private:
   void Run();
@@ -76,6 +78,8 @@ class SiteLease {
   void Take(const ledger::Listing& listing, BootClock::time_point now) TWINSEAL_EXCLUDES(mutex_);
   void Grant(BootClock::time_point began) TWINSEAL_EXCLUDES(mutex_);
   bool Pause() TWINSEAL_EXCLUDES(mutex_);
+  Status CheckInService() const TWINSEAL_REQUIRES(mutex_);
+  void LookNow() TWINSEAL_EXCLUDES(mutex_);
 
   const SiteName site_;
   ledger::Ledger& ledger_;
@@ -86,6 +90,7 @@ class SiteLease {
   Condition changed_;
   bool stopping_ TWINSEAL_GUARDED_BY(mutex_) = false;
   bool now_ TWINSEAL_GUARDED_BY(mutex_) = false;
+  std::uint64_t looks_ TWINSEAL_GUARDED_BY(mutex_) = 0;  // That were begun and ended.
   std::optional<BootClock::time_point> until_ TWINSEAL_GUARDED_BY(mutex_);
   std::int64_t until_unix_ms_ TWINSEAL_GUARDED_BY(mutex_) = 0;
   std::map<std::string, SeenStanding> standings_ TWINSEAL_GUARDED_BY(mutex_);

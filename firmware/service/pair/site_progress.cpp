@@ -12,8 +12,8 @@ using std::chrono::steady_clock;
 
 // While an answer is on its way, the next question is there already.
 constexpr int kQuestions = 3;
-// A site that has nothing new says so after this long, and is known to be there.
-constexpr milliseconds kPatience{2'000};
+// A site that has nothing new says so after a second, and is known to be there.
+constexpr milliseconds kQuestionTime{2'000};
 constexpr milliseconds kRetry{200};
 
 }  // namespace
@@ -39,17 +39,20 @@ SiteProgress::~SiteProgress() {
 }
 
 void SiteProgress::Run() {
-  bool answered = true;
-  while (answered || Pause()) {
+  bool asked_before = false;
+  bool answered = false;
+  while (answered || !asked_before || Pause()) {
     {
       const MutexLock lock(mutex_);
       if (stopping_) return;
     }
     v1::AwaitAppliedRequest request;
-    request.set_revision(ledger::Number(known_.now()) + 1);
+    // One that did not answer is asked for what it has at once.
+    request.set_revision(answered ? ledger::Number(known_.now()) + 1 : 0);
+    asked_before = true;
     v1::AwaitAppliedResponse response;
     connect::CallOptions options;
-    options.timeout = kPatience;
+    options.timeout = kQuestionTime;
     const Status asked =
         caller_->CallAt(0, "/twinseal.v1.SiteService/AwaitApplied", request, response, options);
     if (asked.ok()) known_.Advance(ledger::Revision{response.applied()});

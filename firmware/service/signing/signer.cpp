@@ -58,7 +58,8 @@ void Signer::Start(const policy::Authorized<P>& caller, std::string_view key, v1
                    Deadline deadline, v1::AuditRecord& record, Done done) {
   Result<KeyDirectory::View> found = FindKey(directory_, caller, key, record);
   if (!found.ok()) {
-    done(found.error());
+    const Status may_know = MayKnow(key, found.error());
+    done(may_know.ok() ? found.error() : may_know.error());
     return;
   }
   KeyDirectory::View view = *std::move(found);
@@ -87,6 +88,15 @@ void Signer::Start(const policy::Authorized<P>& caller, std::string_view key, v1
   order->deadline = deadline;
   order->done = std::move(done);
   Send(std::move(order));
+}
+
+// A key that is not in the view of an isolated site may have been made elsewhere.
+Status Signer::MayKnow(std::string_view key, const Error& refusal) const {
+  if (refusal.code() != Code::kNotFound && refusal.code() != Code::kPermissionDenied) return Ok();
+  v1::Key unknown;
+  unknown.set_name(std::string(key));
+  unknown.mutable_policy()->set_isolation(v1::STOP);
+  return may_sign_(unknown);
 }
 
 Status Signer::Check(const KeyView& view, v1::Scheme scheme,

@@ -56,6 +56,7 @@ class Signer {
   void Start(const policy::Authorized<P>& caller, std::string_view key, v1::Scheme scheme,
              google::protobuf::RepeatedPtrField<std::string> digests, bool batch, Deadline deadline,
              v1::AuditRecord& record, Done done);
+  Status MayKnow(std::string_view key, const Error& refusal) const;
   Status Check(const KeyView& view, v1::Scheme scheme,
                const google::protobuf::RepeatedPtrField<std::string>& digests, bool batch) const;
   void Send(std::shared_ptr<Order> order);

@@ -1,0 +1,80 @@
+#include "firmware/service/pair/maintenance.h"
+
+#include <spdlog/spdlog.h>
+
+namespace twinseal::service {
+
+using std::chrono::steady_clock;
+
+bool Maintenance::Is(v1::SiteStanding::Standing standing) const {
+  const std::map<std::string, SeenStanding> standings = lease_.standings();
+  const auto own = standings.find(site_.text());
+  const auto now =
+      own == standings.end() ? v1::SiteStanding::ACTIVE : own->second.standing.standing();
+  return now == standing;
+}
+
+Status Maintenance::CheckOthers() const {
+  const std::map<std::string, SeenStanding> standings = lease_.standings();
+  for (const auto& [site, contact] : barrier_.contacts()) {
+    const auto seen = standings.find(site);
+    const bool active =
+        seen == standings.end() || seen->second.standing.standing() == v1::SiteStanding::ACTIVE;
+    if (active && contact.reachable) return Ok();
+  }
+  return Error(Code::kFailedPrecondition,
+               "no other site of the pair is in service; without this one nobody would sign. "
+               "`twinseal status` shows how they are");
+}
+
+Status Maintenance::Write(v1::SiteStanding::Standing standing, Deadline deadline) {
+  const std::string path = StandingPath(site_.text());
+  while (!Is(standing)) {
+    if (steady_clock::now() >= deadline) {
+      return Error(Code::kDeadlineExceeded, "the pair's ledger did not take it in time; try again");
+    }
+    TWINSEAL_ASSIGN_OR_RETURN(const std::optional<ledger::Entry> before, ledger_.Get(path));
+    v1::SiteStanding own;
+    if (before) {
+      own.ParseFromArray(before->value.data(), static_cast<int>(before->value.size()));
+    }
+    if (own.standing() != standing) {
+      own.set_standing(standing);
+      own.set_since_unix_ms(clock_());
+      ledger::Transaction transaction;
+      transaction.guards.push_back(
+          before ? ledger::Guard(ledger::UnchangedSince{path, before->modified})
+                 : ledger::Guard(ledger::Absent{path}));
+      transaction.writes.push_back(ledger::Put{path, ToBytes(own.SerializeAsString())});
+      TWINSEAL_ASSIGN_OR_RETURN([[maybe_unused]] const ledger::Outcome outcome,
+                                ledger_.Commit(transaction));
+    }
+    lease_.AwaitLook(deadline);
+  }
+  return Ok();
+}
+
+Status Maintenance::Start(Deadline deadline) {
+  if (!Is(v1::SiteStanding::MAINTENANCE)) TWINSEAL_RETURN_IF_ERROR(CheckOthers());
+  TWINSEAL_RETURN_IF_ERROR(Write(v1::SiteStanding::MAINTENANCE, deadline));
+  const std::map<std::string, SiteProgress::Contact> others = barrier_.contacts();
+  const Status led_elsewhere =
+      membership_.HandOn([&](const std::string& place) { return others.contains(place); });
+  spdlog::info("site {} is in maintenance", site_.text());
+  return led_elsewhere;
+}
+
+Status Maintenance::Finish(Deadline deadline) {
+  TWINSEAL_RETURN_IF_ERROR(Write(v1::SiteStanding::ACTIVE, deadline));
+  while (!lease_.held()) {
+    if (steady_clock::now() >= deadline) {
+      return Error(Code::kDeadlineExceeded,
+                   "the site has not caught up with the pair's ledger in time; it goes on");
+    }
+    lease_.AwaitLook(deadline);
+  }
+  spdlog::info("site {} is back in service", site_.text());
+  return Ok();
+}
+
+}  // namespace twinseal::service
