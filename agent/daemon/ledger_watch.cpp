@@ -19,6 +19,9 @@ constexpr seconds kLookBackEvery{5};
 constexpr seconds kAskAlarmsEvery{30};
 // After an attempt, for the target to take over.
 constexpr seconds kHandOnEvery{5};
+// While leadership is on its way to one that does not take it, the ledger accepts no changes: such
+// a one is not asked again soon.
+constexpr seconds kDeclinedFor{60};
 constexpr std::chrono::hours kTidyUpEvery{1};
 // Less is not worth the pause.
 constexpr std::uint64_t kWorthTidying = std::uint64_t{16} << 20U;
@@ -120,7 +123,6 @@ void LedgerWatch::Look() {
   TellLeader(leader.empty(), "too few of its members reach each other");
   LookAtRoom(*status);
   if (leader.empty()) return;
-  NoteLeader(leader);
   if (Due(looked_back_, kLookBackEvery)) LookBack();
   if (Due(asked_alarms_, kAskAlarmsEvery)) LookAtAlarms();
   if (status->leader_id == status->member_id) HandOn();
@@ -176,27 +178,27 @@ std::string LedgerWatch::LeaderOf(const etcd::MemberStatus& status) {
 }
 
 void LedgerWatch::NoteStatus(const etcd::MemberStatus& status, const std::string& leader) {
+  const std::string before = sight().last_leader;
   Change([&](LedgerSight& sight) {
     sight.serving = !leader.empty();
     sight.reason = leader.empty() ? "too few of the ledger's members reach each other" : "";
     sight.leader = leader;
     sight.revision = status.revision;
     sight.database_bytes = status.database_bytes;
+    if (leader.empty() || leader == before) return;
+    sight.last_leader = leader;
+    if (!before.empty()) sight.last_failover = Failover(before, leader);
   });
+  if (leader.empty() || leader == before) return;
+  spdlog::info("the ledger's leader is {}{}", leader, before.empty() ? "" : ", after " + before);
 }
 
-void LedgerWatch::NoteLeader(const std::string& leader) {
-  const std::string before = sight().last_leader;
-  if (leader == before) return;
-  spdlog::info("the ledger's leader is {}{}", leader, before.empty() ? "" : ", after " + before);
+v1::Failover LedgerWatch::Failover(const std::string& from, const std::string& to) const {
   v1::Failover failover;
   failover.set_time_unix_ms(clock_());
-  failover.set_from(before);
-  failover.set_to(leader);
-  Change([&](LedgerSight& sight) {
-    sight.last_leader = leader;
-    if (!before.empty()) sight.last_failover = failover;
-  });
+  failover.set_from(from);
+  failover.set_to(to);
+  return failover;
 }
 
 void LedgerWatch::LookBack() {
@@ -257,12 +259,16 @@ void LedgerWatch::HandOn() {
     const auto found =
         std::ranges::find_if(names_, [&](const auto& entry) { return entry.second == successor; });
     if (found == names_.end()) continue;
+    const auto declined = declined_.find(successor);
+    if (declined != declined_.end() && Clock::now() - declined->second < kDeclinedFor) continue;
     const Status moved = etcd::MoveLeader(*asked_, found->first);
     if (moved.ok()) {
       spdlog::info("the ledger's leadership goes to {}", successor);
       return;
     }
+    declined_[successor] = Clock::now();
     spdlog::warn("handing the ledger's leadership to {}: {}", successor, moved.error().message());
+    return;
   }
 }
 

@@ -71,7 +71,7 @@ class LedgerWatch {
   void LookAtMember(const etcd::MemberState& state);
   bool KnowNames(std::uint64_t leader_id);
   std::string LeaderOf(const etcd::MemberStatus& status);
-  void NoteLeader(const std::string& leader);
+  v1::Failover Failover(const std::string& from, const std::string& to) const;
   void NoteStatus(const etcd::MemberStatus& status, const std::string& leader);
   void LookBack();
   void LookAtAlarms();
@@ -100,6 +100,7 @@ class LedgerWatch {
   std::optional<Clock::time_point> looked_back_;
   std::optional<Clock::time_point> asked_alarms_;
   std::optional<Clock::time_point> handed_on_;
+  std::map<std::string, Clock::time_point> declined_;
   std::optional<Clock::time_point> tidied_;
   std::shared_ptr<etcd::Gateway> asked_;  // As long as a look takes.
 

@@ -1,5 +1,6 @@
 #include "agent/daemon/pair_life.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -17,9 +18,9 @@ using std::chrono::seconds;
 
 constexpr seconds kTendEvery{1};
 // Sites that start at the same time have certificates to give a little later.
-constexpr seconds kRetryFirst{1};
-// The old ones serve for days yet.
-constexpr seconds kRetryRenewal{60};
+constexpr seconds kFirstRetry{1};
+constexpr seconds kLongestRetry{30};
+constexpr seconds kUseRetry{5};
 constexpr seconds kKeepEvery{10};
 constexpr std::chrono::hours kCheckOwnEvery{1};
 // For an operator to notice and to have another one issued.
@@ -120,6 +121,8 @@ Status PairLife::Begin() {
   witness_ = std::move(witness);
   followed_ = state.config();
   certificates_due_ = keep_due_ = own_certificate_due_ = Clock::now();
+  retry_ = kFirstRetry;
+  fresh_.reset();
   health_.Use(witness_, "it waits for certificates from a site");
   spdlog::info("the witness '{}' of the pair {}", options_.name, state.config().domain_id());
   return Ok();
@@ -129,6 +132,7 @@ bool PairLife::Tend() {
   if (!FollowRecord()) return false;
   const Clock::time_point now = Clock::now();
   if (now >= certificates_due_) GetCertificates();
+  if (fresh_.has_value() && now >= use_due_) UseCertificates();
   if (now >= own_certificate_due_) CheckOwnCertificate();
   if (now >= keep_due_) Keep();
   witness_->TidyUp();
@@ -137,8 +141,9 @@ bool PairLife::Tend() {
 
 bool PairLife::FollowRecord() {
   if (const Status read = file_->Refresh(); !read.ok()) {
-    Tell(read.error().message());
-    return read.error().code() != Code::kNotFound;
+    const bool left = read.error().code() == Code::kNotFound;
+    Tell(left ? "the pair's record is gone: the agent leaves the pair" : read.error().message());
+    return !left;
   }
   TakeNewerRecord();
   const v1::WitnessState state = file_->state();
@@ -161,29 +166,47 @@ void PairLife::TakeNewerRecord() {
 }
 
 void PairLife::GetCertificates() {
-  const bool first = !witness_->member_started();
   Result<PlaceCertificates> certificates = desk_.Ask(file_->state());
-  Status used = certificates.ok() ? Ok() : Status(certificates.error());
-  if (used.ok()) {
-    const Clock::time_point renew_at = certificates->renew_at;
-    used = UseCertificates(std::move(*certificates));
-    if (used.ok()) certificates_due_ = renew_at;
+  alarms_.Set(!certificates.ok(), alarm::kCertificates, options_.name,
+              certificates.ok() ? ""
+                                : fmt::format("this place gets no certificates from the sites: {}",
+                                              certificates.error().message()));
+  if (certificates.ok()) {
+    certificates_due_ = certificates->renew_at;
+    retry_ = kFirstRetry;
+    certificate_.Use(certificates->server);
+    fresh_ = std::move(*certificates);
+    use_due_ = Clock::now();
+    return;
   }
-  if (!used.ok()) {
-    certificates_due_ = Clock::now() + (first ? kRetryFirst : kRetryRenewal);
-    Tell(used.error().message());
-  }
-  if (first) health_.Use(witness_, used.ok() ? "" : used.error().message());
-  alarms_.Set(!used.ok(), alarm::kCertificates, options_.name,
-              used.ok() ? ""
-                        : fmt::format("this place gets no certificates from the sites: {}",
-                                      used.error().message()));
+  Tell(certificates.error().message());
+  TellReadiness(certificates.error());
+  certificates_due_ = Clock::now() + retry_;
+  // A refusal is in the site's audit log; one that is not reached notices nothing.
+  if (certificates.error().code() != Code::kUnavailable)
+    retry_ = std::min<Clock::duration>(2 * retry_, kLongestRetry);
 }
 
-Status PairLife::UseCertificates(PlaceCertificates certificates) {
-  certificate_.Use(certificates.server);
-  if (witness_->member_started()) return witness_->Renew(std::move(certificates));
-  return witness_->StartMember(file_->state(), std::move(certificates));
+void PairLife::UseCertificates() {
+  const bool starts = !witness_->member_started();
+  const Status used =
+      starts ? witness_->StartMember(file_->state(), *fresh_) : witness_->Renew(*fresh_);
+  if (starts) {
+    alarms_.Set(!used.ok(), alarm::kLedgerMember, options_.name,
+                used.ok() ? ""
+                          : fmt::format("this place's member of the ledger cannot be started: {}",
+                                        used.error().message()));
+  }
+  TellReadiness(used);
+  if (used.ok()) return fresh_.reset();
+  Tell(used.error().message());
+  use_due_ = Clock::now() + kUseRetry;
+}
+
+// Once the member runs, it is it that counts.
+void PairLife::TellReadiness(const Status& status) {
+  const bool counts = !status.ok() && !witness_->member_started();
+  health_.Use(witness_, counts ? status.error().message() : "");
 }
 
 void PairLife::CheckOwnCertificate() {

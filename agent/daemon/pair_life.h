@@ -44,7 +44,8 @@ class PairLife {
   bool FollowRecord();
   void TakeNewerRecord();
   void GetCertificates();
-  Status UseCertificates(PlaceCertificates certificates);
+  void UseCertificates();
+  void TellReadiness(const Status& status);
   void CheckOwnCertificate();
   void Keep();
   // Once for as long as it stays the same.
@@ -62,6 +63,9 @@ class PairLife {
   std::shared_ptr<Witness> witness_;
   v1::PairConfig followed_;
   Clock::time_point certificates_due_;
+  Clock::duration retry_{};
+  std::optional<PlaceCertificates> fresh_;  // Not in use yet.
+  Clock::time_point use_due_;
   Clock::time_point keep_due_;
   Clock::time_point own_certificate_due_;
   std::string told_;

@@ -76,7 +76,7 @@ Status Witness::WatchSites(const v1::WitnessState& state) {
   return Ok();
 }
 
-Status Witness::StartMember(const v1::WitnessState& state, PlaceCertificates certificates) {
+Status Witness::StartMember(const v1::WitnessState& state, PlaceCertificates& certificates) {
   const v1::PairConfig& config = state.config();
   const v1::Place* const own = FindPlace(config, options_.name);
   if (own == nullptr) {
@@ -121,7 +121,7 @@ Status Witness::StartMember(const v1::WitnessState& state, PlaceCertificates cer
   return Ok();
 }
 
-Status Witness::Renew(PlaceCertificates certificates) {
+Status Witness::Renew(PlaceCertificates& certificates) {
   const std::shared_ptr<Ledger> ledger = started();
   if (ledger == nullptr) return Ok();
   TWINSEAL_RETURN_IF_ERROR(ledger->member->Renew(certificates.member));

@@ -29,9 +29,10 @@ class Witness {
 
   // Of the record as it is now. Errors as of SiteIdentity.
   Status WatchSites(const v1::WitnessState& state);
-  // Errors as of ChooseMemberFolder and etcd::Member::Start; or internal.
-  Status StartMember(const v1::WitnessState& state, PlaceCertificates certificates);
-  Status Renew(PlaceCertificates certificates);
+  // Takes the certificates if it succeeds. Errors as of ChooseMemberFolder and etcd::Member::Start;
+  // or internal.
+  Status StartMember(const v1::WitnessState& state, PlaceCertificates& certificates);
+  Status Renew(PlaceCertificates& certificates);
   // Now and then: removes what only was of use until the member served.
   void TidyUp();
   // Ends the member; if it leads, it hands that on.

@@ -202,6 +202,7 @@ class Supervised : public Member {
     while (true) {
       if ((stopping_ || restarting_) && !asked) {
         asked = true;
+        log_.Ending();
         child.Signal(SIGTERM);
         kill_at = Clock::now() + fixed_.options.stop_grace;
       }

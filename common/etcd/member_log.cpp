@@ -1,5 +1,6 @@
 #include "common/etcd/member_log.h"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <utility>
@@ -74,10 +75,22 @@ constexpr std::array kExplanations = {
     Explained{"member count is unequal",
               "the members that run are others than this place knows: it joined a pair that has "
               "changed since"},
+    Explained{"incompatible with current running cluster",
+              "the members that run are others than this place knows, or there is no majority of "
+              "them that it could join: look at the other places"},
     Explained{"clock difference", "this host's clock differs from the others': set it"},
     Explained{"certificate has expired",
               "a certificate has expired, or this host's clock is wrong: look at the clock"},
 };
+
+// Warnings of 3.4 that say nothing to anybody here.
+constexpr std::array<std::string_view, 3> kIdle = {
+    "simple token is not cryptographically signed",  // No token is used.
+    "ignoring common name in gRPC-gateway proxy request",
+    "established TCP streaming connection with remote peer",
+};
+
+bool IsIdle(std::string_view message) { return std::ranges::find(kIdle, message) != kIdle.end(); }
 
 std::optional<std::string> Explain(std::string_view line, const std::string& subject) {
   for (const Explained& known : kExplanations) {
@@ -133,6 +146,7 @@ MemberLog::MemberLog(std::string subject, std::function<void(const std::string&)
 void MemberLog::Begin() {
   unfinished_.clear();
   serving_ = false;
+  ending_ = false;
   skipping_ = false;
   reason_.clear();
   explained_ = false;
@@ -162,10 +176,11 @@ void MemberLog::Line(std::string_view line, Clock::time_point now) {
   const std::string level = Field(parsed.fields(), "level");
   const std::string message = Field(parsed.fields(), "msg");
   if (message.rfind(kServing, 0) == 0) {
-    Begin();
+    reason_.clear();
+    explained_ = false;
     serving_ = true;
   }
-  if (level == "info" || level == "debug") return;
+  if (level == "info" || level == "debug" || IsIdle(message)) return;
   const std::string words = InWords(parsed.fields());
   if (IsLastWord(level) || !serving_) Note(words, IsLastWord(level), now);
   Tell(message, words, now);
@@ -184,6 +199,7 @@ std::string MemberLog::Reason(Clock::time_point now) const {
 }
 
 void MemberLog::Tell(const std::string& what, const std::string& line, Clock::time_point now) {
+  if (ending_) return;
   if (repeats_.size() >= kMaxRepeats) repeats_.clear();
   const auto [found, fresh] = repeats_.try_emplace(what, Repeats{now, 0});
   Repeats& repeats = found->second;

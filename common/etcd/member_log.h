@@ -19,6 +19,8 @@ class MemberLog {
 
   // A new process begins.
   void Begin();
+  // It was asked to end: what it says of that is not told.
+  void Ending() { ending_ = true; }
   // As it comes, in pieces of any size.
   void Take(std::string_view piece, Clock::time_point now);
   // The process has ended: its last line may lack its end.
@@ -44,6 +46,7 @@ class MemberLog {
   const std::function<void(const std::string&)> on_line_;
   std::string unfinished_;
   bool serving_ = false;
+  bool ending_ = false;
   bool skipping_ = false;  // The stacks behind a panic's words.
   std::string reason_;
   bool explained_ = false;  // The reason, in more than etcd's own words.

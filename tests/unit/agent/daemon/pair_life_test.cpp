@@ -108,6 +108,12 @@ class PairLifeTest : public testing::Test {
       if (place.name() == name) return place.ready();
     return false;
   }
+  // Of the member, as monitoring sees it.
+  std::uint64_t MemberRestarts() const {
+    const std::string metrics = health_.Metrics();
+    const std::string name = "\ntwinseal_ledger_member_restarts_total ";
+    return std::stoull(metrics.substr(metrics.find(name) + name.size()));
+  }
   static bool AllReady(const v1::GetPairHealthResponse& health) {
     return IsReady(health, "a") && IsReady(health, "b") && IsReady(health, "agent");
   }
@@ -193,16 +199,23 @@ TEST_F(PairLifeTest, SaysWhyItGetsNoCertificates) {
 TEST_F(PairLifeTest, FollowsANewerRecordThatASiteTellsOf) {
   Pair(Config());
   cluster_.Start("a");
+  Live();
+  AwaitHealth(AllReady);
+  const std::uint64_t restarts = MemberRestarts();
   v1::PairConfig newer = Config(2);
   newer.mutable_places(1)->set_name("c");
   v1::GetPairResponse pair;
   *pair.mutable_config() = newer;
   a_.Say(pair);
-  Live();
+  // It is asked again once it is back.
+  a_.Stop();
+  AwaitHealth([](const v1::GetPairHealthResponse& health) { return !IsReady(health, "a"); });
+  a_.Start();
   AwaitHealth([](const v1::GetPairHealthResponse& health) {
     return IsReady(health, "a") && IsReady(health, "c") && IsReady(health, "agent");
   });
   EXPECT_EQ(Kept().config().epoch(), 2U);
+  EXPECT_EQ(MemberRestarts(), restarts);  // The member went on.
 }
 
 TEST_F(PairLifeTest, APairThatIsLeftEndsTheMember) {

@@ -47,6 +47,15 @@ TEST_F(MemberLogTest, WhatRepeatsItselfIsToldOnceAMinute) {
   EXPECT_THAT(told_, ElementsAre(HasSubstr("prober"), HasSubstr("; 11 more such since")));
 }
 
+TEST_F(MemberLogTest, WhatSaysNothingAndWhatFollowsFromBeingStoppedIsNotTold) {
+  Print(R"({"level":"warn","msg":"simple token is not cryptographically signed"})"
+        "\n");
+  log_.Ending();
+  Print(R"({"level":"warn","msg":"lost TCP streaming connection with remote peer"})"
+        "\n");
+  EXPECT_TRUE(told_.empty());
+}
+
 TEST_F(MemberLogTest, AFullDiskIsExplained) {
   Print(R"({"level":"fatal","ts":"x","caller":"etcdserver/raft.go:233","msg":"failed to save Raft )"
         R"(hard state and entries","error":"write /var/lib/etcd/member/wal/0.wal: no space left )"
