@@ -4,7 +4,8 @@ import os
 import time
 import unittest
 
-from support.api import ApiError
+from bench_sites import faults
+from support.api import Api, ApiError
 from support.pair import PairTest
 
 
@@ -68,6 +69,40 @@ class Pair(PairTest):
         started = time.monotonic()
         self.api_of("b").create_key("far")
         self.assertGreater(time.monotonic() - started, 0.4)
+
+    def test_an_isolated_site_signs_what_it_may_and_sends_on_who_wants_more(self):
+        here, there = self.api_of("a"), self.api_of("b")
+        here.create_key("goes-on", policy={"isolation": "CONTINUE"})
+        here.create_key("stops", policy={"isolation": "STOP"})
+        here.create_key("changes", policy={"isolation": "CONTINUE"})
+        here.change("KeyService/DisableKey", key="changes")
+        faults.partition(self.bench, ["a"])
+        self.until("site a is isolated", lambda: self.refusal(here, "stops") == "unavailable")
+        here.sign("goes-on", os.urandom(32))
+        there.sign("stops", os.urandom(32))
+        self.until("changes go on", lambda: bool(there.create_key("made-meanwhile", requestId="made-meanwhile")))
+        there.change("KeyService/EnableKey", key="changes")
+        self.assertEqual("unavailable", self.refusal(here, "made-meanwhile"))
+        self.assertEqual("unavailable", self.refusal(here, "changes"))
+        with self.assertRaises(ApiError) as refused:
+            here.create_key("made-at-the-isolated-site")
+        self.assertEqual("unavailable", refused.exception.code)
+
+        disabled = there.change("KeyService/DisableKey", key="goes-on")
+        self.assertEqual(["a"], [site["site"] for site in disabled["uninformedSites"]])
+        self.assertNotIn("uninformedSites", there.change("KeyService/DisableKey", key="stops"))
+        faults.heal(self.bench, [])
+        self.until("site a has caught up", lambda: self.refusal(here, "goes-on") == "failed_precondition")
+        here.sign("made-meanwhile", os.urandom(32))
+        here.sign("changes", os.urandom(32))
+
+    def refusal(self, api: Api, key: str) -> str:
+        """The code with which a signature is refused; empty when it is made."""
+        try:
+            api.sign(key, os.urandom(32))
+            return ""
+        except ApiError as error:
+            return error.code
 
     def test_the_whole_pair_starts_again(self):
         self.api_of("a").create_key("stays")

@@ -44,6 +44,18 @@ class SigningTest : public ServiceFixture {
   SigningHandlers handlers{gate, signer};
 };
 
+TEST_F(SigningTest, AnIsolatedSiteDoesNotSayThatAKeyDoesNotExist) {
+  EXPECT_EQ(Sign("absent", digest).error().code(), Code::kNotFound);
+  may_sign = [](const v1::Key& key) {
+    EXPECT_EQ(key.policy().isolation(), v1::STOP);
+    return Error(Code::kUnavailable, "isolated: " + key.name());
+  };
+  const Error refused = Sign("absent", digest).error();
+  EXPECT_EQ(refused.code(), Code::kUnavailable);
+  EXPECT_EQ(refused.message(), "isolated: absent");
+  EXPECT_EQ(Sign("no name!", digest).error().code(), Code::kInvalidArgument);
+}
+
 TEST_F(SigningTest, SignsWithTheUsualScheme) {
   const v1::Key key = MakeKey("k");
   const Result<v1::SignResponse> signature = Sign("k", digest);
