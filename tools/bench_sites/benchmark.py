@@ -1,4 +1,4 @@
-"""The program behind `tools/bench`: measures the appliance beside the bare HSM calls that it stands on, and a pair beside
+"""The program behind `tools/bench`: measures an appliance beside the bare HSM calls that it stands on, and a pair beside
 what is asked of it."""
 
 import argparse

@@ -1,6 +1,7 @@
 """Figures as a table for people and as JSON for machines, in the form of bench-core's."""
 
 import json
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -49,6 +50,11 @@ def none_of(name: str, unit: str, value: float, all_of_them: float) -> Figure:
 
 def beside(name: str, unit: str, value: float, baseline: float, ratio: float, target: str | None = None) -> Figure:
     return Figure(name, unit, value, baseline, ratio, target)
+
+
+def tell(words: str) -> None:
+    """How far the measuring is; no figure."""
+    print(f"  {words}", file=sys.stderr, flush=True)
 
 
 def write_json(figures: list[Figure], path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from .bench import PAIR, Bench
@@ -13,7 +14,17 @@ from .place import Place
 from .ports import free_port
 from .site import Site
 
+# Clients that sign at once.
+CLIENTS = 32
+ROUND_TRIP_MS = 20
+
+# Long enough for what a change of the links has held back to be over.
+SETTLE_SECONDS = 0.5
+
 PATIENCE_SECONDS = 60.0
+RETURN_PATIENCE_SECONDS = 600.0  # Of a site that has missed much.
+
+SIGNING_KEYS = 8
 
 # Of a load's bytes that go to its own site when clients have settled there.
 _AT_HOME = 0.9
@@ -22,6 +33,21 @@ _AT_HOME = 0.9
 def _beside(site: str) -> str:
     """The place of the applications in the same data centre as the site."""
     return f"client-{site}"
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of everything is to be measured."""
+
+    rounds: int  # Of slices in turn.
+    slice_ms: int
+    losses: int
+    drains: int
+    single_changes: int  # A slice of one client.
+    many_changes: int  # A slice of 64 clients.
+    idle_seconds: float
+    keys: int
+    changes: int
 
 
 class PairSetting:
@@ -123,3 +149,13 @@ class PairSetting:
             members = (answer["pair"] or {}).get("members", [])
             seen.add(next((member["name"] for member in members if member["leader"]), ""))
         return seen.pop() if len(seen) == 1 else ""
+
+
+def make_signing_keys(load: Load, setting: PairSetting) -> str:
+    """Keys `sign-0` to `sign-7`, and `stop-0`, which stops at an isolated site; once a pair. The first ones' prefix."""
+    known = setting.bench.cli("key", "list", "--names").split()
+    if "sign-0" not in known:
+        load.change("create", setting.ends("only"), SIGNING_KEYS, "sign", 0, SIGNING_KEYS)
+    if "stop-0" not in known:
+        setting.bench.cli("key", "create", "stop-0", "--algorithm", "ec-p256", "--isolation", "stop")
+    return "sign"

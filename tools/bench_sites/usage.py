@@ -16,6 +16,13 @@ def resident_mebibytes(place: Place) -> dict[str, float]:
             for pid, name in _processes(place)}
 
 
+def peak_mebibytes(place: Place, program: str) -> float:
+    """The most that the place's process of that name has ever had in memory."""
+    pid = next(pid for pid, name in _processes(place) if name == program)
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
+
+
 def processor_seconds(places: list[Place]) -> dict[str, float]:
     """What all processes of the places have used so far."""
     used: dict[str, float] = {}

@@ -20,7 +20,7 @@ FIGURES = {
     *LOSS,
     *(f"planned/{what}" for what in ("failed", "gap", "longest-call", "gap-of-stop-keys", "drain", "return")),
     *(f"memory/{program}" for program in PROGRAMS),
-    "return/ready", "return/beside-unchanged"}
+    "memory/twinseald-peak", "return/ready", "return/beside-unchanged"}
 
 
 class Smoke(unittest.TestCase):
