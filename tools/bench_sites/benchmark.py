@@ -1,5 +1,5 @@
-"""The program behind `tools/bench`: measures an appliance beside the bare HSM calls that it stands on, and a pair beside
-what is asked of it."""
+"""The program behind `tools/bench`: measures an appliance beside the HSM calls that it stands on, and a pair beside its
+targets."""
 
 import argparse
 import json
