@@ -51,7 +51,7 @@ class Run:
         self._sites = bench.files.site_names()
         self._stop = threading.Event()
         self._workers: list[Worker] = []
-        self.acts = 0
+        self._performed: list[tuple[float, Act]] = []  # And when it began, on the monotonic clock.
         self.faults = 0
         self.slowest_return = 0.0
 
@@ -71,15 +71,21 @@ class Run:
                 raise ChaosError(f"{worker.name} failed: {worker.failure!r}") from worker.failure
         self._read_all()
 
+    def acts(self) -> int:
+        return len(self._performed)
+
     @property
     def unanswered(self) -> int:
         return sum(worker.unanswered for worker in self._workers)
 
-    def longest_gap(self) -> float:
-        """The longest time in which no steady client finished a signature, in seconds."""
+    def longest_gap(self) -> str:
+        """The longest time in which no steady client finished a signature, and what was the matter then."""
         finished = sorted(moment for worker in self._workers if isinstance(worker, Steady)
                           for moment in worker.finished)
-        return max((later - earlier for earlier, later in pairwise(finished)), default=0.0)
+        length, began = max(((later - earlier, earlier) for earlier, later in pairwise(finished)),
+                            default=(0.0, 0.0))
+        words = [act.words() for start, act in self._performed if start <= began + length]
+        return f"{length:.2f} s ({words[-1] if words else 'before the first fault'})"
 
     # --- clients ------------------------------------------------------------------------------------------------
 
@@ -127,7 +133,7 @@ class Run:
         for act in Schedule(self._options.seed, self._sites, self._options.only or list(KINDS)).acts():
             if time.monotonic() > end or (self._options.faults and self.faults >= self._options.faults):
                 break
-            self.acts += 1
+            self._performed.append((time.monotonic(), act))
             self.faults += len(act.faults)
             print(f"{time.monotonic() - started:7.1f} s  {act.words()}", flush=True)
             self._perform_act(act)
@@ -209,8 +215,8 @@ def _perform_and_check(bench: Bench, path: Path, options: argparse.Namespace) ->
     finally:
         history.close()
     counts = ", ".join(f"{count} {what}" for what, count in sorted(history.counts.items()))
-    print(f"\n{run.faults} faults in {run.acts} acts. {counts}.\n"
-          f"The longest time without a finished signature: {run.longest_gap():.2f} s. "
+    print(f"\n{run.faults} faults in {run.acts()} acts. {counts}.\n"
+          f"The longest time without a finished signature: {run.longest_gap()}. "
           f"The slowest return of all places after a heal: {run.slowest_return:.1f} s. "
           f"Changes given up without an answer: {run.unanswered}.", flush=True)
     if broken:
