@@ -1,5 +1,7 @@
 #include "agent/cli/pair/ceremony.h"
 
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "agent/cli/pair/ceremony_words.h"
@@ -16,6 +18,9 @@ namespace {
 
 // The holder copies its ledger, some thousand records a second, and both sites start anew.
 constexpr std::chrono::minutes kMoveWithin{30};
+
+// A site that starts anew is there again in seconds; with a large vault in some more.
+constexpr std::chrono::minutes kStartsWithin{2};
 
 constexpr const char* kPaired = "paired";
 
@@ -101,13 +106,27 @@ Status Ceremony::BeginOrResume(const CeremonyPlan& plan) {
 }
 
 Status Ceremony::FindHolder() {
-  const bool known = !state_.holder().empty();
-  TWINSEAL_ASSIGN_OR_RETURN(const SiteEndpoint found,
-                            known ? FindSite(parties_.sites, state_.holder())
-                                  : FirstSite(parties_.sites, state_.replaces()));
-  holder_ = found.endpoint;
-  state_.set_holder(found.site);
-  return Ok();
+  if (state_.holder().empty()) {
+    TWINSEAL_ASSIGN_OR_RETURN(const SiteEndpoint found,
+                              FirstSite(parties_.sites, state_.replaces()));
+    holder_ = found.endpoint;
+    state_.set_holder(found.site);
+    return Ok();
+  }
+  // In a ceremony that was begun it may just be starting anew.
+  const TimeLimit limit(surroundings_, kStartsWithin);
+  bool told = false;
+  while (true) {
+    const Result<SiteEndpoint> found = FindSite(parties_.sites, state_.holder());
+    if (found.ok()) {
+      holder_ = found->endpoint;
+      return Ok();
+    }
+    if (!MayPass(found.error()) || !limit.Wait()) return found.error();
+    if (!std::exchange(told, true)) {
+      say_ << fmt::format("Waiting for site {}.\n", Printable(state_.holder())) << std::flush;
+    }
+  }
 }
 
 // The joiner's name comes from the joiner: its operator chose it, and will see it at the console.
@@ -261,8 +280,10 @@ Status Ceremony::MakeWitness() {
   const WitnessFiles files(agent_);
   TWINSEAL_ASSIGN_OR_RETURN(const v1::DomainRelease release, ReleaseOf(state_));
   if (state_.made_witness() || !files.complete()) {
-    state_.set_made_witness(true);
-    TWINSEAL_RETURN_IF_ERROR(Keep());
+    if (!state_.made_witness()) {
+      state_.set_made_witness(true);
+      TWINSEAL_RETURN_IF_ERROR(Keep());
+    }
     TWINSEAL_RETURN_IF_ERROR(CertifyWitness(release.operator_ca_pem()));
   }
   TWINSEAL_RETURN_IF_ERROR(

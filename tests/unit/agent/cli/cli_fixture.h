@@ -45,6 +45,8 @@ class FakeAppliances {
     broken_.insert_or_assign(endpoint, error);
   }
 
+  void Mend(std::size_t endpoint) { broken_.erase(endpoint); }
+
   // The last request to that procedure; fails the test when there was none.
   template <typename Request>
   Request Last(const std::string& procedure) const {

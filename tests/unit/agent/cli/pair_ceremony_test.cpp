@@ -205,6 +205,22 @@ TEST_F(PairCeremony, ARefusalThatIsNoWaitingEndsIt) {
   EXPECT_THAT(outcome.err, EndsWith("pairing with https://b.example:9443: no agreement\n"));
 }
 
+TEST_F(PairCeremony, WaitsForAHolderThatStartsAnew) {
+  appliances.on_call = [](const std::string& procedure, bool served) {
+    if (procedure == "PairingService/ConcludePairing" && served) throw Killed();
+  };
+  Create();
+  appliances.on_call = nullptr;
+  appliances.Break(0, Error(Code::kUnavailable, "down; start it"));
+  on_pause = [this] {
+    if (++pauses == 5) appliances.Mend(0);
+  };
+  const Outcome outcome = Create();
+  EXPECT_EQ(outcome.status, ExitStatus::kDone) << outcome.err;
+  EXPECT_THAT(outcome.out,
+              StartsWith("Going on with the ceremony that was begun.\nWaiting for site a.\n"));
+}
+
 TEST_F(PairCeremony, TwoCodesAreSomebodyInBetween) {
   pair.joiner_code = "99999 67890 11111 22222 33333 44444";
   const Outcome outcome = Create();
