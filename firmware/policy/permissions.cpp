@@ -46,6 +46,8 @@ constexpr std::array kPermissions = {
                false},
     Permission{Procedure::kGetPair, "SiteService/GetPair", kWatchers, false},
     Permission{Procedure::kSetMaintenance, "SiteService/SetMaintenance", kOperators, true},
+    Permission{Procedure::kLeavePair, "PairingService/LeavePair", kOperators, true},
+    Permission{Procedure::kRecoverPair, "PairingService/RecoverPair", kOperators, true},
 };
 
 consteval bool InOrder() {

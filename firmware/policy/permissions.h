@@ -38,6 +38,8 @@ enum class Procedure : std::uint8_t {
   kIssuePlaceCertificates,
   kGetPair,
   kSetMaintenance,
+  kLeavePair,
+  kRecoverPair,
 };
 
 // A set of roles that cannot be empty: "nobody may" is said by leaving the procedure out, never by

@@ -113,7 +113,8 @@ struct Appliance::Parts {
         signing(gate, signer),
         audits(gate, *audit, foundation.audit_key),
         appliance(gate, state, foundation.ca, *files.ledger, SystemMilliseconds),
-        pairing(gate, holder, *files.pair),
+        departure(*files.pair, *files.ledger, *audit, site.text(), AskForRestart),
+        pairing(gate, holder, departure, *files.pair),
         view(site.text(), *files.pair, PairedViewOf(*this),
              [this] { return paired == nullptr ? std::string() : paired->NotReady(); }),
         sites(gate, *files.pair, view, foundation.feed.applied(), foundation.ca,
@@ -167,7 +168,14 @@ struct Appliance::Parts {
             .ledger_ca = parts.foundation.ledger_ca,
             .audit = *parts.audit,
             .place = PlaceOf(parts.options),
-            .restart = AskForRestart};
+            .restart = AskForRestart,
+            .replace_member = [&parts](const std::string& name,
+                                       const std::string& peer_address) -> Status {
+              if (parts.paired == nullptr) return Ok();
+              const auto replaced = parts.paired->membership().ReplaceMember(name, peer_address);
+              return replaced.ok() ? Ok() : Status(replaced.error());
+            },
+            .changed = [&parts] { return parts.paired->FollowConfig(); }};
   }
 
   static std::optional<PairView::Paired> PairedViewOf(Parts& parts) {
@@ -199,6 +207,7 @@ struct Appliance::Parts {
   SigningHandlers signing;
   AuditHandlers audits;
   ApplianceHandlers appliance;
+  Departure departure;
   PairingHandlers pairing;
   PairView view;
   SiteHandlers sites;

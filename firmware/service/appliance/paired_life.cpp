@@ -1,18 +1,21 @@
 #include "firmware/service/appliance/paired_life.h"
 
 #include <chrono>
+#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "common/base/own_folder.h"
-#include "common/crypto/software_key.h"
 #include "common/ledger/sqlite_ledger.h"
 #include "firmware/service/appliance/checkpoint_signer.h"
 #include "firmware/service/appliance/own_record.h"
+#include "firmware/service/appliance/running.h"
 #include "firmware/service/pair/holder.h"
 #include "firmware/service/pair/ledger_copy.h"
+#include "firmware/service/pair/site_progress.h"
+#include "firmware/service/pair/pair_paths.h"
 
 namespace twinseal::service {
 namespace {
@@ -20,7 +23,6 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kOwnKeyTime{20};
-constexpr std::string_view kConfigPath = "/pair/config";
 
 MembershipOptions MembershipOf(const Options& options, const Files& files) {
   return {.site = options.site,
@@ -30,7 +32,8 @@ MembershipOptions MembershipOf(const Options& options, const Files& files) {
           .names = options.ledger_names,
           .proxy = options.proxy,
           .heartbeat = std::chrono::milliseconds(options.heartbeat_ms),
-          .election = std::chrono::milliseconds(options.election_ms)};
+          .election = std::chrono::milliseconds(options.election_ms),
+          .quota_bytes = std::uint64_t{options.ledger_quota_mib} << 20U};
 }
 
 }  // namespace
@@ -112,6 +115,8 @@ Status PairedLife::Opened() {
     case v1::PairState::ACCEPTED:
       TWINSEAL_RETURN_IF_ERROR(AwaitMove());
       break;
+    case v1::PairState::LEAVING:
+      return TakeLedgerAlong();
     default:
       break;
   }
@@ -131,32 +136,72 @@ Status PairedLife::Opened() {
   return Ok();
 }
 
-// Every other site is asked how far it is, as the site that this one is.
-Status PairedLife::MeetOthers() {
-  if (met_) return Ok();
-  const std::string& own = foundation_.store.site().text();
-  TWINSEAL_ASSIGN_OR_RETURN(const policy::Principal site, policy::Principal::Make(v1::SITE, own));
+Status PairedLife::MakeSiteIdentity() {
+  TWINSEAL_ASSIGN_OR_RETURN(const policy::Principal site,
+                            policy::Principal::Make(v1::SITE, foundation_.store.site().text()));
   // It is in this process's memory alone.
-  TWINSEAL_ASSIGN_OR_RETURN(const crypto::SoftwareKey key, crypto::SoftwareKey::Generate());
-  TWINSEAL_ASSIGN_OR_RETURN(const crypto::Certificate certificate,
-                            foundation_.ca.IssueClient(site, key.public_key(), kMaxClientDays,
-                                                       steady_clock::now() + kOwnKeyTime));
+  TWINSEAL_ASSIGN_OR_RETURN(site_key_, crypto::SoftwareKey::Generate());
+  TWINSEAL_ASSIGN_OR_RETURN(
+      const crypto::Certificate certificate,
+      foundation_.ca.IssueClient(site, site_key_->public_key(), kMaxClientDays,
+                                 steady_clock::now() + kOwnKeyTime));
+  site_certificate_ = certificate.Pem();
+  return Ok();
+}
+
+// Every other site is asked how far it is, as the site that this one is.
+Status PairedLife::FollowConfig() {
+  const MutexLock lock(meeting_);
+  if (!site_key_) TWINSEAL_RETURN_IF_ERROR(MakeSiteIdentity());
   PairBarrier::Others others;
   const v1::PairState state = files_.pair->state();
   for (const v1::Place& place : state.config().places()) {
-    if (place.witness() || place.name() == own) continue;
+    if (place.witness() || place.name() == foundation_.store.site().text()) continue;
     connect::ClientOptions options;
     options.endpoints = {place.api()};
     options.ca_pem = state.operator_ca_pem();
-    options.certificate_pem = certificate.Pem();
-    TWINSEAL_ASSIGN_OR_RETURN(options.key_pem, key.Pem());
+    options.certificate_pem = site_certificate_;
+    TWINSEAL_ASSIGN_OR_RETURN(options.key_pem, site_key_->Pem());
     options.proxy = options_.proxy;
     TWINSEAL_ASSIGN_OR_RETURN(others[place.name()], SiteProgress::Start(std::move(options)));
   }
   barrier_.Open(lease_, *files_.late, std::move(others));
+  return Ok();
+}
+
+Status PairedLife::MeetOthers() {
+  if (met_) return Ok();
+  TWINSEAL_RETURN_IF_ERROR(FollowConfig());
   lease_.Start();
   met_ = true;
   return Ok();
+}
+
+// Nothing changes in the pair's ledger any more, and no other site has a lease by now: this process
+// was started after the last one could be granted.
+Status PairedLife::TakeLedgerAlong() {
+  std::this_thread::sleep_for(kLease + kLeaseMargin);
+  RemoveOwnLedger();
+  {
+    TWINSEAL_ASSIGN_OR_RETURN(const std::unique_ptr<ledger::Ledger> own,
+                              ledger::SqliteLedger::Open(files_.own_ledger()));
+    TWINSEAL_RETURN_IF_ERROR(CopyLedger(*files_.ledger, *own));
+  }
+  const std::string site = foundation_.store.site().text();
+  TWINSEAL_RETURN_IF_ERROR(files_.pair->Change([&](v1::PairState& next) {
+    next.Clear();
+    next.set_site(site);
+  }));
+  spdlog::info("site {} has taken the ledger along and goes on alone", site);
+  AskForRestart();
+  return Error(Code::kUnavailable, "the appliance starts again, alone");
+}
+
+void PairedLife::RemoveOwnLedger() {
+  std::error_code ignored;
+  for (const char* const part : {"", "-wal", "-shm"}) {
+    std::filesystem::remove(files_.own_ledger().string() + part, ignored);
+  }
 }
 
 Status PairedLife::MoveLedger() {
@@ -179,10 +224,7 @@ Status PairedLife::MoveLedger() {
   TWINSEAL_RETURN_IF_ERROR(
       files_.pair->Change([](v1::PairState& next) { next.set_phase(v1::PairState::PAIRED); }));
   // What it holds would outlive keys that are destroyed from now on.
-  std::error_code ignored;
-  for (const char* const part : {"", "-wal", "-shm"}) {
-    std::filesystem::remove(files_.own_ledger().string() + part, ignored);
-  }
+  RemoveOwnLedger();
   spdlog::info("the ledger is the pair's now");
   return Ok();
 }
@@ -190,8 +232,12 @@ Status PairedLife::MoveLedger() {
 Status PairedLife::AwaitMove() {
   TWINSEAL_ASSIGN_OR_RETURN(const std::optional<ledger::Entry> config,
                             files_.ledger->Get(kConfigPath));
-  if (config) return Ok();
-  return Error(Code::kUnavailable, "the other site has not moved its ledger into the pair's yet");
+  v1::PairConfig now;
+  if (config && now.ParseFromArray(config->value.data(), static_cast<int>(config->value.size())) &&
+      now.epoch() >= files_.pair->state().config().epoch()) {
+    return Ok();
+  }
+  return Error(Code::kUnavailable, "the other site has not let this one into the pair yet");
 }
 
 Status PairedLife::MakeAuditKey() {

@@ -4,9 +4,11 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/base/mutex.h"
+#include "common/crypto/software_key.h"
 #include "firmware/audit/audit_log.h"
 #include "firmware/service/appliance/foundation.h"
 #include "firmware/service/core_link/core_supervisor.h"
@@ -33,6 +35,9 @@ class PairedLife {
   // What asks the other sites, and then the ledger.
   void Stop();
 
+  // Meets the other sites as the pair's record has them now.
+  Status FollowConfig();
+
   // Why the site does not serve yet; empty when it does.
   std::string NotReady() const TWINSEAL_EXCLUDES(mutex_);
   Membership& membership() { return membership_; }
@@ -47,6 +52,9 @@ class PairedLife {
   Status MakeAuditKey();
   Status RecordJoining();
   Status MeetOthers();
+  Status TakeLedgerAlong();
+  void RemoveOwnLedger();
+  Status MakeSiteIdentity();
 
   const Options& options_;
   Files& files_;
@@ -57,6 +65,10 @@ class PairedLife {
   const std::function<void()> serving_;
   bool following_ = false;  // These two are the membership's thread's own.
   bool met_ = false;
+
+  Mutex meeting_;
+  std::optional<crypto::SoftwareKey> site_key_ TWINSEAL_GUARDED_BY(meeting_);
+  std::string site_certificate_ TWINSEAL_GUARDED_BY(meeting_);
 
   mutable Mutex mutex_;
   std::string not_ready_ TWINSEAL_GUARDED_BY(mutex_) = "the pair's ledger is not reached yet";

@@ -57,6 +57,28 @@ void PairingHandlers::AbortPairing(Call<v1::AbortPairingRequest> call,
       });
 }
 
+void PairingHandlers::LeavePair(Call<v1::LeavePairRequest> call,
+                                Respond<v1::LeavePairResponse> respond) {
+  gate_.EnterBlocking<Procedure::kLeavePair, v1::LeavePairRequest, v1::LeavePairResponse>(
+      std::move(call), std::move(respond),
+      [this](const auto&, const v1::LeavePairRequest& request,
+             auto&) -> Result<v1::LeavePairResponse> {
+        TWINSEAL_RETURN_IF_ERROR(departure_.Leave(request));
+        return v1::LeavePairResponse();
+      });
+}
+
+void PairingHandlers::RecoverPair(Call<v1::RecoverPairRequest> call,
+                                  Respond<v1::RecoverPairResponse> respond) {
+  gate_.EnterBlocking<Procedure::kRecoverPair, v1::RecoverPairRequest, v1::RecoverPairResponse>(
+      std::move(call), std::move(respond),
+      [this](const auto&, const v1::RecoverPairRequest& request,
+             auto&) -> Result<v1::RecoverPairResponse> {
+        TWINSEAL_RETURN_IF_ERROR(departure_.Recover(request));
+        return v1::RecoverPairResponse();
+      });
+}
+
 Result<v1::AcceptDomainResponse> PairingHandlers::AcceptDomain(
     const v1::AcceptDomainRequest& request) const {
   return RepeatAccept(file_.state(), request);

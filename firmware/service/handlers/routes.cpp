@@ -187,6 +187,10 @@ connect::Router MakeRouter(const Handlers& handlers, ApplianceState& state, Work
       router, Procedure::kConcludePairing, pairing_call(&PairingHandlers::ConcludePairing));
   Add<v1::AbortPairingRequest, v1::AbortPairingResponse>(
       router, Procedure::kAbortPairing, pairing_call(&PairingHandlers::AbortPairing));
+  Add<v1::LeavePairRequest, v1::LeavePairResponse>(router, Procedure::kLeavePair,
+                                                   pairing_call(&PairingHandlers::LeavePair));
+  Add<v1::RecoverPairRequest, v1::RecoverPairResponse>(router, Procedure::kRecoverPair,
+                                                       pairing_call(&PairingHandlers::RecoverPair));
   router.Add<v1::AcceptDomainRequest, v1::AcceptDomainResponse>(
       "/twinseal.v1.PairingService/AcceptDomain", connect::Access::Anyone(),
       [&pairing](const connect::CallContext&, const Result<v1::AcceptDomainRequest>& request,

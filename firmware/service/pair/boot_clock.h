@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <ctime>
+#include <functional>
 
 namespace twinseal::service {
 
@@ -20,5 +21,7 @@ struct BootClock {
     return time_point(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
   }
 };
+
+using BootTime = std::function<BootClock::time_point()>;
 
 }  // namespace twinseal::service

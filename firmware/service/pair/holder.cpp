@@ -8,6 +8,8 @@
 #include "common/base/bytes.h"
 #include "common/crypto/digest.h"
 #include "firmware/service/keys/layout.h"
+#include "firmware/service/pair/pair_paths.h"
+#include "firmware/service/pair/places.h"
 
 namespace twinseal::service {
 namespace {
@@ -68,6 +70,17 @@ std::string DescribePairing(const v1::PairState& state) {
       Base64Encode(AsBytes(state.answer().signature())));
 }
 
+v1::PairState Holder::Ceremony() const {
+  const v1::PairState state = parts_.file.state();
+  return state.phase() == v1::PairState::PAIRED ? state.replacement() : state;
+}
+
+Status Holder::ChangeCeremony(const std::function<void(v1::PairState&)>& change) {
+  return parts_.file.Change([&](v1::PairState& next) {
+    change(next.phase() == v1::PairState::PAIRED ? *next.mutable_replacement() : next);
+  });
+}
+
 AskCore Holder::Asking(Deadline deadline) {
   return [this, deadline](v1::CoreRequest request) {
     return CallAndWait(parts_.core, std::move(request), deadline);
@@ -89,6 +102,47 @@ Status Holder::MakeLedgerCa(Deadline deadline) {
   return parts_.ledger_ca.Establish(parts_.ledger, deadline);
 }
 
+// What both kinds of ceremony begin with: a new pair, or another appliance in a pair that there is.
+Result<v1::PairingTranscript> Holder::Draft(const v1::BeginPairingRequest& request) const {
+  const v1::PairState state = parts_.file.state();
+  const bool paired = state.phase() == v1::PairState::PAIRED;
+  v1::PairingTranscript transcript;
+  transcript.set_pairing_id(RandomId());
+  transcript.set_domain_id(paired ? state.config().domain_id() : RandomId());
+  transcript.set_cluster_token(paired ? state.config().cluster_token() : RandomId());
+  transcript.set_holder_nonce(RandomNonce());
+  transcript.set_time_unix_ms(SystemMilliseconds());
+  *transcript.mutable_holder() = parts_.place;
+  transcript.mutable_joiner()->set_name(request.joiner_name());
+  v1::Place& third = *transcript.mutable_witness();
+  third.set_name(request.witness_name());
+  third.set_peer(request.witness_peer());
+  third.set_api(request.witness_api());
+  third.set_witness(true);
+  if (!paired) {
+    if (request.replaces().empty()) return transcript;
+    return Error(
+        Code::kFailedPrecondition,
+        fmt::format("site {} belongs to no pair; there is nobody to replace", parts_.place.name()));
+  }
+  const v1::Place* const lost = FindPlace(state.config(), request.replaces());
+  if (lost == nullptr || lost->witness() || request.replaces() == parts_.place.name()) {
+    return Error(Code::kFailedPrecondition,
+                 "this site belongs to a pair already; another appliance can take the place of a "
+                 "site that is lost: `twinseal pair replace`");
+  }
+  if (request.joiner_name() != request.replaces()) {
+    return Error(Code::kInvalidArgument,
+                 fmt::format("the appliance that takes the place of site {} is to be called so, "
+                             "too, not {}",
+                             request.replaces(), request.joiner_name()));
+  }
+  for (const v1::Place& place : state.config().places()) {
+    if (place.witness()) third = place;
+  }
+  return transcript;
+}
+
 Result<v1::BeginPairingResponse> Holder::Begin(const v1::BeginPairingRequest& request,
                                                Deadline deadline) {
   const MutexLock lock(mutex_);
@@ -99,36 +153,26 @@ Result<v1::BeginPairingResponse> Holder::Begin(const v1::BeginPairingRequest& re
                              parts_.place.name()));
   }
   TWINSEAL_ASSIGN_OR_RETURN(const SiteName joiner, SiteName::Parse(request.joiner_name()));
-  TWINSEAL_ASSIGN_OR_RETURN(const SiteName witness, SiteName::Parse(request.witness_name()));
+  TWINSEAL_ASSIGN_OR_RETURN(v1::PairingTranscript transcript, Draft(request));
+  TWINSEAL_ASSIGN_OR_RETURN(const SiteName witness, SiteName::Parse(transcript.witness().name()));
   if (joiner == witness || joiner.text() == parts_.place.name() ||
       witness.text() == parts_.place.name()) {
     return Error(Code::kInvalidArgument, "the three places of a pair have three names");
   }
-  const v1::PairState state = parts_.file.state();
-  if (state.phase() != v1::PairState::ALONE && state.phase() != v1::PairState::OFFERED) {
-    return Due(state);
-  }
+  const v1::PairState state = Ceremony();
+  // One that is over makes room for the next.
+  const bool free = state.phase() == v1::PairState::ALONE ||
+                    state.phase() == v1::PairState::OFFERED ||
+                    state.phase() == v1::PairState::PAIRED;
+  if (!free) return Due(state);
   const AskCore core = Asking(deadline);
-  v1::PairingTranscript transcript;
-  transcript.set_pairing_id(RandomId());
-  transcript.set_domain_id(RandomId());
-  transcript.set_cluster_token(RandomId());
-  transcript.set_holder_nonce(RandomNonce());
-  transcript.set_time_unix_ms(SystemMilliseconds());
-  *transcript.mutable_holder() = parts_.place;
   TWINSEAL_ASSIGN_OR_RETURN(*transcript.mutable_holder()->mutable_identity_public_key_der(),
                             IdentityOf(core));
-  transcript.mutable_joiner()->set_name(joiner.text());
-  v1::Place& third = *transcript.mutable_witness();
-  third.set_name(witness.text());
-  third.set_peer(request.witness_peer());
-  third.set_api(request.witness_api());
-  third.set_witness(true);
   TWINSEAL_RETURN_IF_ERROR(MakeLedgerCa(deadline));
   v1::BeginPairingResponse response;
   TWINSEAL_ASSIGN_OR_RETURN(*response.mutable_offer(),
                             SignAsIdentity(core, kOffer, transcript.SerializeAsString()));
-  TWINSEAL_RETURN_IF_ERROR(parts_.file.Change([&](v1::PairState& next) {
+  TWINSEAL_RETURN_IF_ERROR(ChangeCeremony([&](v1::PairState& next) {
     next.Clear();
     next.set_site(parts_.place.name());
     next.set_phase(v1::PairState::OFFERED);
@@ -138,10 +182,24 @@ Result<v1::BeginPairingResponse> Holder::Begin(const v1::BeginPairingRequest& re
   return response;
 }
 
+// The pair as it will be.
+Result<v1::PairConfig> Holder::Agreed(const v1::PairingTranscript& transcript) const {
+  const v1::PairState state = parts_.file.state();
+  if (state.phase() != v1::PairState::PAIRED) return ConfigOf(transcript);
+  v1::PairConfig config = state.config();
+  config.set_epoch(config.epoch() + 1);
+  for (v1::Place& place : *config.mutable_places()) {
+    if (place.name() != transcript.joiner().name()) continue;
+    config.add_fenced(FingerprintOf(place.identity_public_key_der()));
+    place = transcript.joiner();
+  }
+  return config;
+}
+
 Result<v1::AgreePairingResponse> Holder::Agree(const v1::AgreePairingRequest& request,
                                                Deadline deadline) {
   const MutexLock lock(mutex_);
-  const v1::PairState state = parts_.file.state();
+  const v1::PairState state = Ceremony();
   const v1::SignedMessage& answer = request.answer();
   if (state.phase() == v1::PairState::AGREED && state.answer().body() == answer.body()) {
     v1::AgreePairingResponse again;
@@ -177,7 +235,7 @@ Result<v1::AgreePairingResponse> Holder::Agree(const v1::AgreePairingRequest& re
   pending.set_own_fingerprint(FingerprintOf(transcript.holder().identity_public_key_der()));
   pending.set_code(response.code());
   TWINSEAL_RETURN_IF_ERROR(parts_.file.AskConsole(pending));
-  TWINSEAL_RETURN_IF_ERROR(parts_.file.Change([&](v1::PairState& next) {
+  TWINSEAL_RETURN_IF_ERROR(ChangeCeremony([&](v1::PairState& next) {
     next.set_phase(v1::PairState::AGREED);
     *next.mutable_answer() = answer;
     *next.mutable_agreement() = response.agreement();
@@ -187,7 +245,8 @@ Result<v1::AgreePairingResponse> Holder::Agree(const v1::AgreePairingRequest& re
 
 Result<v1::PairingTranscript> Holder::Expect(v1::PairState::Phase phase,
                                              const std::string& pairing_id) {
-  const v1::PairState state = parts_.file.state();
+  const v1::PairState state = Ceremony();
+  if (state.phase() == v1::PairState::ALONE) return Due(state);
   TWINSEAL_ASSIGN_OR_RETURN(
       v1::PairingTranscript transcript,
       ReadTranscript(state.phase() == v1::PairState::OFFERED ? state.offer().body()
@@ -228,7 +287,7 @@ Result<v1::DomainRelease> Holder::WrapDomain(const v1::PairingTranscript& transc
   release.set_wrapped_domain_kek(wrapped.wrap_domain().wrapped_domain_kek());
   release.set_wrapped_binding_key(wrapped.wrap_domain().wrapped_binding_key());
   release.set_holder_proof(wrapped.wrap_domain().holder_proof());
-  *release.mutable_config() = ConfigOf(transcript);
+  TWINSEAL_ASSIGN_OR_RETURN(*release.mutable_config(), Agreed(transcript));
   release.set_operator_ca_pem(parts_.operator_ca.certificate().Pem());
   release.set_ledger_ca_pem(parts_.ledger_ca.certificate().Pem());
   for (const std::string_view name : {kOperatorCaKey, kLedgerCaKey}) {
@@ -240,7 +299,7 @@ Result<v1::DomainRelease> Holder::WrapDomain(const v1::PairingTranscript& transc
 Result<v1::ReleaseDomainResponse> Holder::Release(const v1::ReleaseDomainRequest& request,
                                                   Deadline deadline) {
   const MutexLock lock(mutex_);
-  const v1::PairState state = parts_.file.state();
+  const v1::PairState state = Ceremony();
   v1::ReleaseDomainResponse response;
   *response.mutable_agreement() = state.agreement();
   if (Expect(v1::PairState::RELEASED, request.pairing_id()).ok()) {
@@ -255,7 +314,7 @@ Result<v1::ReleaseDomainResponse> Holder::Release(const v1::ReleaseDomainRequest
   TWINSEAL_ASSIGN_OR_RETURN(const v1::DomainRelease release, WrapDomain(transcript, body, core));
   TWINSEAL_ASSIGN_OR_RETURN(*response.mutable_release(),
                             SignAsIdentity(core, kRelease, release.SerializeAsString()));
-  TWINSEAL_RETURN_IF_ERROR(parts_.file.Change([&](v1::PairState& next) {
+  TWINSEAL_RETURN_IF_ERROR(ChangeCeremony([&](v1::PairState& next) {
     next.set_phase(v1::PairState::RELEASED);
     *next.mutable_release() = response.release();
     *next.mutable_config() = release.config();
@@ -269,7 +328,7 @@ Result<v1::ReleaseDomainResponse> Holder::Release(const v1::ReleaseDomainRequest
 Result<v1::ConcludePairingResponse> Holder::Conclude(const v1::ConcludePairingRequest& request,
                                                      Deadline deadline) {
   const MutexLock lock(mutex_);
-  const v1::PairState state = parts_.file.state();
+  const v1::PairState state = Ceremony();
   v1::ConcludePairingResponse response;
   *response.mutable_config() = state.config();
   response.set_ledger_ca_pem(state.ledger_ca_pem());
@@ -286,16 +345,43 @@ Result<v1::ConcludePairingResponse> Holder::Conclude(const v1::ConcludePairingRe
   if (!proved.ok()) return proved.error();
   TWINSEAL_RETURN_IF_ERROR(
       parts_.audit.AppendAndWait(RecordOf("pair/Conclude", parts_.place, DescribePairing(state))));
-  TWINSEAL_RETURN_IF_ERROR(
-      parts_.file.Change([](v1::PairState& next) { next.set_phase(v1::PairState::MOVING); }));
   parts_.file.ForgetConsole();
+  if (parts_.file.state().phase() == v1::PairState::PAIRED) {
+    TWINSEAL_RETURN_IF_ERROR(LetIn(state.config(), transcript.joiner().name()));
+    return response;
+  }
+  TWINSEAL_RETURN_IF_ERROR(
+      ChangeCeremony([](v1::PairState& next) { next.set_phase(v1::PairState::MOVING); }));
   parts_.restart();
   return response;
 }
 
+// Another appliance in a lost one's place: a member for it, the pair's record, and then what this
+// site keeps of it. Each part may be repeated.
+Status Holder::LetIn(const v1::PairConfig& config, const std::string& name) {
+  const v1::Place* const place = FindPlace(config, name);
+  TWINSEAL_RETURN_IF_ERROR(parts_.replace_member(name, place->peer()));
+  // Changes do not wait for it before it is there.
+  v1::SiteStanding away;
+  away.set_standing(v1::SiteStanding::SUSPENDED);
+  away.set_since_unix_ms(SystemMilliseconds());
+  ledger::Transaction transaction;
+  transaction.writes.push_back(
+      ledger::Put{std::string(kConfigPath), ToBytes(config.SerializeAsString())});
+  transaction.writes.push_back(ledger::Put{StandingPath(name), ToBytes(away.SerializeAsString())});
+  TWINSEAL_ASSIGN_OR_RETURN([[maybe_unused]] const ledger::Outcome outcome,
+                            parts_.ledger.Commit(transaction));
+  TWINSEAL_RETURN_IF_ERROR(parts_.file.Change([&](v1::PairState& next) {
+    *next.mutable_config() = config;
+    // What a caller that did not hear the answer asks again for.
+    next.mutable_replacement()->set_phase(v1::PairState::PAIRED);
+  }));
+  return parts_.changed();
+}
+
 Status Holder::Abort(const v1::AbortPairingRequest& request) {
   const MutexLock lock(mutex_);
-  const v1::PairState state = parts_.file.state();
+  const v1::PairState state = Ceremony();
   if (state.phase() == v1::PairState::ALONE) return Ok();
   if (state.phase() != v1::PairState::OFFERED && state.phase() != v1::PairState::AGREED &&
       state.phase() != v1::PairState::RELEASED) {
@@ -304,7 +390,7 @@ Status Holder::Abort(const v1::AbortPairingRequest& request) {
   }
   TWINSEAL_ASSIGN_OR_RETURN([[maybe_unused]] const v1::PairingTranscript transcript,
                             Expect(state.phase(), request.pairing_id()));
-  TWINSEAL_RETURN_IF_ERROR(parts_.file.Change([&](v1::PairState& next) {
+  TWINSEAL_RETURN_IF_ERROR(ChangeCeremony([&](v1::PairState& next) {
     next.Clear();
     next.set_site(parts_.place.name());
   }));

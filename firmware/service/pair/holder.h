@@ -30,6 +30,9 @@ struct HolderParts {
   audit::AuditLog& audit;
   v1::Place place;                // This site's, without its identity.
   std::function<void()> restart;  // Finishes what was accepted and starts in the new state.
+  // In a pair: another member for the lost one of that name; follows the record that has changed.
+  std::function<Status(const std::string& name, const std::string& peer_address)> replace_member;
+  std::function<Status()> changed;
 };
 
 // Thread-safe: one step at a time. Every step is durable before it is answered, and may be
@@ -48,6 +51,13 @@ class Holder {
   Status Abort(const v1::AbortPairingRequest& request);
 
  private:
+  // The ceremony under way: the appliance's own state while it is alone, or the replacement of a
+  // lost site.
+  v1::PairState Ceremony() const;
+  Status ChangeCeremony(const std::function<void(v1::PairState&)>& change);
+  Result<v1::PairingTranscript> Draft(const v1::BeginPairingRequest& request) const;
+  Result<v1::PairConfig> Agreed(const v1::PairingTranscript& transcript) const;
+  Status LetIn(const v1::PairConfig& config, const std::string& name);
   AskCore Asking(Deadline deadline);
   Status MakeLedgerCa(Deadline deadline);
   Result<v1::PairingTranscript> Expect(v1::PairState::Phase phase, const std::string& pairing_id);

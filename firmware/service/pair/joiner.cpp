@@ -15,6 +15,12 @@ Error UnderWay(const v1::PairState& state) {
                            state.site()));
 }
 
+// Between its answer and its restart it still hears from anybody.
+Error HasAccepted(const v1::PairState& state) {
+  return Error(Code::kFailedPrecondition,
+               fmt::format("site {} has accepted the domain's keys already", state.site()));
+}
+
 }  // namespace
 
 Result<v1::PairingTranscript> Joiner::CheckOffer(const v1::SignedMessage& offer) const {
@@ -44,6 +50,7 @@ Result<v1::AnswerPairingResponse> Joiner::Answer(const v1::AnswerPairingRequest&
     again.set_code(PairingCode(state.answer().body()));
     return again;
   }
+  if (state.phase() != v1::PairState::JOINING) return HasAccepted(state);
   TWINSEAL_ASSIGN_OR_RETURN(v1::PairingTranscript transcript, CheckOffer(request.offer()));
   v1::CoreRequest make;
   make.mutable_make_transport_key();
@@ -132,6 +139,8 @@ Status Joiner::Abort(const v1::AbortPairingRequest& request) {
   const MutexLock lock(mutex_);
   const v1::PairState state = file_.state();
   if (state.phase() == v1::PairState::JOINING) return Ok();
+  // The holder may conclude at any moment.
+  if (state.phase() != v1::PairState::ANSWERED) return HasAccepted(state);
   TWINSEAL_ASSIGN_OR_RETURN(const v1::PairingTranscript transcript,
                             ReadTranscript(state.offer().body()));
   if (transcript.pairing_id() != request.pairing_id()) {

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "firmware/service/pair/pair_paths.h"
+
 namespace twinseal::service {
 namespace {
 
@@ -27,6 +29,7 @@ Status CopyLedger(ledger::Ledger& from, ledger::Ledger& to) {
     ledger::Transaction batch;
     std::size_t bytes = 0;
     for (ledger::Entry& entry : page.entries) {
+      if (entry.key.starts_with(kPairPrefix)) continue;
       if (bytes + entry.value.size() > kBatchBytes && !batch.writes.empty()) {
         TWINSEAL_RETURN_IF_ERROR(Write(to, batch));
         batch.writes.clear();

@@ -6,9 +6,9 @@
 
 namespace twinseal::service {
 
-// Writes every key of `from` into `to`, whatever it holds there; may be repeated after an
-// interruption. Nobody else may write to either meanwhile. Marks of changes that a site's core has
-// not taken in go along.
+// Writes every key of `from` but the pair's own into `to`, whatever it holds there; may be repeated
+// after an interruption. Nobody else may write to either meanwhile. Marks of changes that a site's
+// core has not taken in go along.
 Status CopyLedger(ledger::Ledger& from, ledger::Ledger& to);
 
 }  // namespace twinseal::service

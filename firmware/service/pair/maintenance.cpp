@@ -57,7 +57,7 @@ Status Maintenance::Write(v1::SiteStanding::Standing standing, Deadline deadline
 Status Maintenance::Start(Deadline deadline) {
   if (!Is(v1::SiteStanding::MAINTENANCE)) TWINSEAL_RETURN_IF_ERROR(CheckOthers());
   TWINSEAL_RETURN_IF_ERROR(Write(v1::SiteStanding::MAINTENANCE, deadline));
-  const std::map<std::string, SiteProgress::Contact> others = barrier_.contacts();
+  const std::map<std::string, OtherSite::Contact> others = barrier_.contacts();
   const Status led_elsewhere =
       membership_.HandOn([&](const std::string& place) { return others.contains(place); });
   spdlog::info("site {} is in maintenance", site_.text());

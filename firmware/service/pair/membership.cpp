@@ -1,5 +1,6 @@
 #include "firmware/service/pair/membership.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -7,6 +8,7 @@
 
 #include "common/crypto/aead.h"
 #include "common/crypto/software_key.h"
+#include "common/etcd/room.h"
 #include "firmware/service/pair/places.h"
 
 namespace twinseal::service {
@@ -18,7 +20,9 @@ using std::chrono::steady_clock;
 constexpr milliseconds kRetry{500};
 // A leader that is lost takes what it was asked with it: what waits for so long is asked again.
 constexpr milliseconds kCallTime{1'500};
-constexpr milliseconds kTendEvery{5'000};
+constexpr milliseconds kTendEvery{2'000};
+// Looking for room in a ledger that is full is work; when it does not help, an operator has to.
+constexpr std::chrono::minutes kRoomAgain{1};
 // For one request to the core, which may be behind others.
 constexpr std::chrono::seconds kCoreTime{20};
 constexpr std::string_view kSealPurpose = "ledger-seal";
@@ -122,6 +126,10 @@ Status Membership::StartMember(Deadline deadline) {
   member.proxy = options_.proxy;
   member.heartbeat = options_.heartbeat;
   member.election = options_.election;
+  member.quota_bytes = options_.quota_bytes;
+  // One that takes a lost one's place joins a ledger that runs.
+  member.existing = config.epoch() > 1;
+  member.force_new_cluster = file_.state().recovering();
   member.further = {ledger::EtcdLedger::kMemberOption};
   TWINSEAL_ASSIGN_OR_RETURN(const etcd::MemberTls tls, MakeTls(deadline));
   TWINSEAL_ASSIGN_OR_RETURN(
@@ -195,8 +203,69 @@ void Membership::KeepSighting() {
   if (!kept.ok()) spdlog::warn("keeping how far the ledger was seen: {}", kept.error().message());
 }
 
+void Membership::KeepRoom() {
+  const Result<etcd::MemberStatus> own = AskMember();
+  if (!own.ok() || !etcd::IsFull(*own) || steady_clock::now() < room_at_) return;
+  std::shared_ptr<etcd::Gateway> gateway;
+  {
+    const MutexLock lock(mutex_);
+    gateway = gateway_;
+  }
+  spdlog::warn("the ledger is full here; looking for room");
+  const Status made = etcd::MakeRoom(*gateway, *own, options_.quota_bytes);
+  room_at_ = steady_clock::now() + kRoomAgain;
+  if (made.ok()) {
+    spdlog::info("the ledger has room again, and takes changes as soon as it has at each place");
+  } else {
+    spdlog::error("{}", made.error().message());
+  }
+}
+
+// A new member gets its vote once it is level with the others; whoever sees it first gives it.
+void Membership::PromoteLearners() {
+  std::shared_ptr<etcd::Gateway> gateway;
+  {
+    const MutexLock lock(mutex_);
+    gateway = gateway_;
+  }
+  const Result<std::vector<etcd::ClusterMember>> members = etcd::Members(*gateway);
+  if (!members.ok()) return;
+  for (const etcd::ClusterMember& member : *members) {
+    if (!member.learner) continue;
+    if (etcd::Promote(*gateway, member.id).ok()) {
+      spdlog::info("the ledger's member at {} has caught up and votes now", member.name);
+    }
+  }
+}
+
+Result<std::uint64_t> Membership::ReplaceMember(const std::string& name,
+                                                const std::string& peer_address) {
+  std::shared_ptr<etcd::Gateway> gateway;
+  {
+    const MutexLock lock(mutex_);
+    gateway = gateway_;
+  }
+  if (gateway == nullptr) return Error(Code::kUnavailable, "the ledger is not open yet");
+  const std::string url = etcd::PeerUrl(peer_address);
+  TWINSEAL_ASSIGN_OR_RETURN(const std::vector<etcd::ClusterMember> members,
+                            etcd::Members(*gateway));
+  for (const etcd::ClusterMember& member : members) {
+    // A new member has no name before it has joined.
+    const bool is_new = member.name.empty() && std::ranges::count(member.peer_urls, url) > 0;
+    if (is_new) return member.id;
+    if (member.name != name) continue;
+    if (member.learner) return member.id;
+    TWINSEAL_RETURN_IF_ERROR(etcd::RemoveMember(*gateway, member.id));
+  }
+  TWINSEAL_ASSIGN_OR_RETURN(const etcd::ClusterMember added,
+                            etcd::AddLearner(*gateway, peer_address));
+  return added.id;
+}
+
 void Membership::Tend() {
   KeepSighting();
+  PromoteLearners();
+  KeepRoom();
   if (steady_clock::now() < renew_at_) return;
   const Result<etcd::MemberTls> tls = MakeTls(steady_clock::now() + kCoreTime);
   std::shared_ptr<etcd::Member> member;

@@ -31,6 +31,7 @@ struct MembershipOptions {
   std::string proxy;
   std::chrono::milliseconds heartbeat{100};
   std::chrono::milliseconds election{1'000};
+  std::uint64_t quota_bytes = std::uint64_t{8} << 30;
 };
 
 // Thread-safe. What it refers to outlives it; `opened` is called from its thread once the ledger is
@@ -55,6 +56,10 @@ class Membership {
   // Hands the ledger's leadership to another member, if this place's has it.
   Status HandOn(const std::function<bool(const std::string& place)>& wanted);
 
+  // Takes the lost member of that name out of the cluster and lets one at this address in, which
+  // votes once it has caught up. Repeatable until that one has a name. The new member's id.
+  Result<std::uint64_t> ReplaceMember(const std::string& name, const std::string& peer_address);
+
   // The host of the peer address, loopback and the names of the options.
   std::vector<std::string> Addresses() const;
 
@@ -66,6 +71,8 @@ class Membership {
   Result<etcd::MemberTls> MakeTls(Deadline deadline);
   void Tend();
   void KeepSighting();
+  void PromoteLearners();
+  void KeepRoom();
   // False when it is to stop.
   bool Pause(std::chrono::milliseconds time) TWINSEAL_EXCLUDES(mutex_);
 
@@ -81,7 +88,9 @@ class Membership {
   bool stopping_ TWINSEAL_GUARDED_BY(mutex_) = false;
   std::shared_ptr<etcd::Member> member_ TWINSEAL_GUARDED_BY(mutex_);
   std::shared_ptr<etcd::Gateway> gateway_ TWINSEAL_GUARDED_BY(mutex_);
-  std::chrono::steady_clock::time_point renew_at_;  // The thread's own.
+  // The thread's own.
+  std::chrono::steady_clock::time_point renew_at_;
+  std::chrono::steady_clock::time_point room_at_;
   std::thread thread_;
 };
 

@@ -16,12 +16,6 @@ using std::chrono::steady_clock;
 // A site that was away for so long is no longer waited for at each change.
 constexpr std::chrono::seconds kSuspendAfter{3};
 
-// Whether every lease that the site may have had when this was written is over.
-bool OutForCertain(const SeenStanding& seen) {
-  return seen.standing.standing() != v1::SiteStanding::ACTIVE &&
-         BootClock::now() > seen.seen + kLease + kLeaseMargin;
-}
-
 bool Holds(const v1::Key& key, const std::string& site) {
   const Result<SiteName> name = SiteName::Parse(site);
   return name.ok() && policy::AllowsSite(key.policy(), *name);
@@ -52,6 +46,12 @@ SiteLease* PairBarrier::lease() const {
   return lease_;
 }
 
+// Whether every lease that the site may have had when this was written is over.
+bool PairBarrier::OutForCertain(const SeenStanding& seen) const {
+  return seen.standing.standing() != v1::SiteStanding::ACTIVE &&
+         boot_time_() > seen.seen + kLease + kLeaseMargin;
+}
+
 bool PairBarrier::NearbyIsCurrent() const {
   const SiteLease* const own = lease();
   return own != nullptr && own->held();
@@ -72,6 +72,7 @@ Status PairBarrier::MayChange() const {
 
 Barrier::Terms PairBarrier::Prepare(ledger::Transaction& change) {
   Terms terms;
+  change.guards.push_back(ledger::Absent{std::string(kLeftPath)});
   change.writes.push_back(ledger::Put{std::string(kChangedPath), {}});
   const SiteLease* const own = lease();
   if (own == nullptr) return terms;
@@ -105,6 +106,10 @@ std::vector<v1::UninformedSite> PairBarrier::Await(const Terms& terms, const v1:
       if (standings.at(site).standing.standing() == v1::SiteStanding::SUSPENDED) name(site);
       continue;
     }
+    // What did not sign before, nobody signs with by mistake: a site that is away hears of it
+    // later.
+    const bool harmless = before.state() != v1::ENABLED;
+    if (harmless && !progress->contact().reachable) continue;
     if (progress->WaitUntil(revision, lease_over)) continue;
     name(site);
     Suspend(site, progress->contact());
@@ -112,7 +117,7 @@ std::vector<v1::UninformedSite> PairBarrier::Await(const Terms& terms, const v1:
   return uninformed;
 }
 
-void PairBarrier::Suspend(const std::string& site, const SiteProgress::Contact& contact) {
+void PairBarrier::Suspend(const std::string& site, const OtherSite::Contact& contact) {
   if (contact.reachable || steady_clock::now() < contact.since + kSuspendAfter) return;
   ledger::Ledger* ledger = nullptr;
   const SiteLease* lease = nullptr;
@@ -143,8 +148,8 @@ void PairBarrier::Suspend(const std::string& site, const SiteProgress::Contact& 
   }
 }
 
-std::map<std::string, SiteProgress::Contact> PairBarrier::contacts() const {
-  std::map<std::string, SiteProgress::Contact> contacts;
+std::map<std::string, OtherSite::Contact> PairBarrier::contacts() const {
+  std::map<std::string, OtherSite::Contact> contacts;
   for (const auto& [site, progress] : others()) contacts[site] = progress->contact();
   return contacts;
 }

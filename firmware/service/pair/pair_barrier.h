@@ -8,18 +8,19 @@
 
 #include "common/base/mutex.h"
 #include "firmware/service/keys/barrier.h"
+#include "firmware/service/pair/other_site.h"
 #include "firmware/service/pair/site_lease.h"
-#include "firmware/service/pair/site_progress.h"
 
 namespace twinseal::service {
 
 // Thread-safe. Before Open() no change is made, as the ledger is not there.
 class PairBarrier final : public Barrier {
  public:
-  explicit PairBarrier(WallClock clock) : clock_(std::move(clock)) {}
+  explicit PairBarrier(WallClock clock, BootTime boot_time = BootClock::now)
+      : clock_(std::move(clock)), boot_time_(std::move(boot_time)) {}
 
   // By the other sites' names. All outlive the barrier's last call.
-  using Others = std::map<std::string, std::unique_ptr<SiteProgress>>;
+  using Others = std::map<std::string, std::unique_ptr<OtherSite>>;
   void Open(SiteLease& lease, ledger::Ledger& ledger, Others others) TWINSEAL_EXCLUDES(mutex_);
   // Ends what asks the other sites; who waits for them waits for their leases.
   void Close() TWINSEAL_EXCLUDES(mutex_);
@@ -32,16 +33,18 @@ class PairBarrier final : public Barrier {
   std::vector<SiteName> OtherSites() const override;
 
   // By site.
-  std::map<std::string, SiteProgress::Contact> contacts() const;
+  std::map<std::string, OtherSite::Contact> contacts() const;
 
  private:
-  using Progress = std::map<std::string, std::shared_ptr<SiteProgress>>;
+  using Progress = std::map<std::string, std::shared_ptr<OtherSite>>;
   Progress others() const TWINSEAL_EXCLUDES(mutex_);
   SiteLease* lease() const TWINSEAL_EXCLUDES(mutex_);
   // The others need not wait for it any more, until it has caught up.
-  void Suspend(const std::string& site, const SiteProgress::Contact& contact);
+  void Suspend(const std::string& site, const OtherSite::Contact& contact);
+  bool OutForCertain(const SeenStanding& seen) const;
 
   const WallClock clock_;
+  const BootTime boot_time_;
   mutable Mutex mutex_;
   SiteLease* lease_ TWINSEAL_GUARDED_BY(mutex_) = nullptr;
   ledger::Ledger* ledger_ TWINSEAL_GUARDED_BY(mutex_) = nullptr;

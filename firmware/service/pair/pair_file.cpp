@@ -12,6 +12,7 @@
 namespace twinseal::service {
 namespace {
 
+// Empty when there is no such file, and when it cannot be read.
 std::string ReadText(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
@@ -19,14 +20,21 @@ std::string ReadText(const std::filesystem::path& path) {
   return text.str();
 }
 
+bool IsThere(const std::filesystem::path& path) {
+  std::error_code failed;
+  const bool there = std::filesystem::exists(path, failed);
+  // What cannot be looked at is not taken for the file of an appliance that is alone.
+  return there || failed;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<PairFile>> PairFile::Open(const std::filesystem::path& data_dir) {
   const std::filesystem::path folder = data_dir / "pair";
   v1::PairState state;
-  std::error_code failed;
-  if (std::filesystem::exists(folder / "state", failed)) {
-    if (!state.ParseFromString(ReadText(folder / "state"))) {
+  if (IsThere(folder / "state")) {
+    const std::string text = ReadText(folder / "state");
+    if (text.empty() || !state.ParseFromString(text)) {
       return Error(Code::kDataLoss, fmt::format("{} cannot be read; put a copy of it back",
                                                 (folder / "state").string()));
     }

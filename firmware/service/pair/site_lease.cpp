@@ -18,18 +18,19 @@ constexpr std::chrono::seconds kDefaultIsolation{86'400};
 
 }  // namespace
 
-std::string StandingPath(std::string_view site) {
-  return fmt::format("{}{}", kStandingPrefix, site);
-}
-
 std::chrono::seconds IsolationTime(const v1::KeyPolicy& policy) {
   if (policy.isolation() == v1::STOP) return std::chrono::seconds(0);
   if (policy.isolation_seconds() == 0) return kDefaultIsolation;
   return std::chrono::seconds(policy.isolation_seconds());
 }
 
-SiteLease::SiteLease(SiteName site, ledger::Ledger& ledger, Applied& applied, WallClock clock)
-    : site_(std::move(site)), ledger_(ledger), applied_(applied), clock_(std::move(clock)) {}
+SiteLease::SiteLease(SiteName site, ledger::Ledger& ledger, Applied& applied, WallClock clock,
+                     BootTime boot_time)
+    : site_(std::move(site)),
+      ledger_(ledger),
+      applied_(applied),
+      clock_(std::move(clock)),
+      boot_time_(std::move(boot_time)) {}
 
 SiteLease::~SiteLease() { Stop(); }
 
@@ -82,10 +83,10 @@ bool SiteLease::Pause() {
 }
 
 void SiteLease::LookOnce() {
-  const BootClock::time_point began = BootClock::now();
-  const Result<ledger::Listing> found = ledger_.List(ledger::Range::Prefix("/pair/"));
+  const BootClock::time_point began = boot_time_();
+  const Result<ledger::Listing> found = ledger_.List(ledger::Range::Prefix(kPairPrefix));
   if (!found.ok()) return;
-  Take(*found, BootClock::now());
+  Take(*found, boot_time_());
   ledger::Revision changed{};
   for (const ledger::Entry& entry : found->entries) {
     if (entry.key == kChangedPath) changed = entry.modified;
@@ -120,6 +121,7 @@ Status SiteLease::Reinstate(const SeenStanding& own) {
 void SiteLease::Take(const ledger::Listing& listing, BootClock::time_point now) {
   const MutexLock lock(mutex_);
   for (const ledger::Entry& entry : listing.entries) {
+    if (entry.key == kLeftPath) left_ = ToString(entry.value);
     if (!entry.key.starts_with(kStandingPrefix)) continue;
     SeenStanding& seen = standings_[entry.key.substr(kStandingPrefix.size())];
     if (seen.modified == entry.modified) continue;
@@ -135,16 +137,22 @@ void SiteLease::Grant(BootClock::time_point began) {
   const MutexLock lock(mutex_);
   until_ = began + kLease;
   until_unix_ms_ = clock_() -
-                   std::chrono::duration_cast<milliseconds>(BootClock::now() - began).count() +
+                   std::chrono::duration_cast<milliseconds>(boot_time_() - began).count() +
                    kLease.count();
 }
 
 bool SiteLease::held() const {
   const MutexLock lock(mutex_);
-  return until_ && BootClock::now() < *until_;
+  return until_ && boot_time_() < *until_;
 }
 
 Status SiteLease::CheckInService() const {
+  if (!left_.empty()) {
+    return Error(Code::kUnavailable,
+                 fmt::format("site {} has left the pair and taken its keys' records with it; ask "
+                             "that site",
+                             left_));
+  }
   const auto own = standings_.find(site_.text());
   if (own != standings_.end() && own->second.standing.standing() == v1::SiteStanding::MAINTENANCE) {
     return Error(Code::kUnavailable,
@@ -156,7 +164,7 @@ Status SiteLease::CheckInService() const {
 Status SiteLease::MayChange() const {
   const MutexLock lock(mutex_);
   TWINSEAL_RETURN_IF_ERROR(CheckInService());
-  if (until_ && BootClock::now() < *until_) return Ok();
+  if (until_ && boot_time_() < *until_) return Ok();
   return Error(Code::kUnavailable,
                fmt::format("site {} cannot reach a majority of the pair's ledger, which every "
                            "change needs; ask another site",
@@ -164,7 +172,7 @@ Status SiteLease::MayChange() const {
 }
 
 Status SiteLease::MaySign(const v1::Key& key) const {
-  const BootClock::time_point now = BootClock::now();
+  const BootClock::time_point now = boot_time_();
   const MutexLock lock(mutex_);
   TWINSEAL_RETURN_IF_ERROR(CheckInService());
   if (until_ && now < *until_) return Ok();
@@ -200,12 +208,13 @@ std::string SiteLease::NotReady() const {
   if (own != standings_.end() && own->second.standing.standing() == v1::SiteStanding::MAINTENANCE) {
     return "it is in maintenance";
   }
+  if (!left_.empty()) return fmt::format("site {} has left the pair and goes on alone", left_);
   return until_ ? "" : "it has not caught up with the pair's ledger yet";
 }
 
 std::optional<std::int64_t> SiteLease::isolated_since_unix_ms() const {
   const MutexLock lock(mutex_);
-  if (!until_ || BootClock::now() < *until_) return std::nullopt;
+  if (!until_ || boot_time_() < *until_) return std::nullopt;
   return until_unix_ms_;
 }
 

@@ -21,6 +21,7 @@
 #include "firmware/service/keys/applied.h"
 #include "firmware/service/keys/key_store.h"
 #include "firmware/service/pair/boot_clock.h"
+#include "firmware/service/pair/pair_paths.h"
 #include "twinseal/v1/pair_store.pb.h"
 
 namespace twinseal::service {
@@ -30,12 +31,6 @@ inline constexpr std::chrono::milliseconds kLease{1'000};
 // What others wait longer than that: clocks of two machines differ by less than a thousandth, and
 // a request that was admitted is under way when it was asked.
 inline constexpr std::chrono::milliseconds kLeaseMargin{50};
-
-// The ledger's /pair/changed is written by every change of a key; /pair/standing/<site> is a
-// SiteStanding.
-inline constexpr std::string_view kChangedPath = "/pair/changed";
-inline constexpr std::string_view kStandingPrefix = "/pair/standing/";
-std::string StandingPath(std::string_view site);
 
 // One site's standing, as a look has found it.
 struct SeenStanding {
@@ -47,7 +42,8 @@ struct SeenStanding {
 // Thread-safe. `ledger` and `applied` outlive it.
 class SiteLease {
  public:
-  SiteLease(SiteName site, ledger::Ledger& ledger, Applied& applied, WallClock clock);
+  SiteLease(SiteName site, ledger::Ledger& ledger, Applied& applied, WallClock clock,
+            BootTime boot_time = BootClock::now);
   ~SiteLease();  // As Stop().
   SiteLease(const SiteLease&) = delete;
   SiteLease& operator=(const SiteLease&) = delete;
@@ -85,6 +81,7 @@ class SiteLease {
   ledger::Ledger& ledger_;
   Applied& applied_;
   const WallClock clock_;
+  const BootTime boot_time_;
 
   mutable Mutex mutex_;
   Condition changed_;
@@ -94,6 +91,7 @@ class SiteLease {
   std::optional<BootClock::time_point> until_ TWINSEAL_GUARDED_BY(mutex_);
   std::int64_t until_unix_ms_ TWINSEAL_GUARDED_BY(mutex_) = 0;
   std::map<std::string, SeenStanding> standings_ TWINSEAL_GUARDED_BY(mutex_);
+  std::string left_ TWINSEAL_GUARDED_BY(mutex_);  // The site that took the ledger with it.
   std::thread thread_;
 };
 

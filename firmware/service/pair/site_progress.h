@@ -13,30 +13,22 @@
 #include "common/client/caller.h"
 #include "common/ledger/ledger.h"
 #include "firmware/service/keys/applied.h"
+#include "firmware/service/pair/other_site.h"
 
 namespace twinseal::service {
 
 // Asks the site all the time for what it has next, a few questions at once, so that word of a
 // change is under way as soon as the site has it. Thread-safe.
-class SiteProgress {
+class SiteProgress final : public OtherSite {
  public:
   // `options` name the site's one endpoint.
   static Result<std::unique_ptr<SiteProgress>> Start(connect::ClientOptions options);
-  ~SiteProgress();
-  SiteProgress(const SiteProgress&) = delete;
-  SiteProgress& operator=(const SiteProgress&) = delete;
+  ~SiteProgress() override;
 
-  // False when the site has not said by then that it has the revision.
-  bool WaitUntil(ledger::Revision revision, Deadline deadline) {
+  bool WaitUntil(ledger::Revision revision, Deadline deadline) override {
     return known_.WaitUntil(revision, deadline);
   }
-
-  struct Contact {
-    bool reachable = false;
-    std::string reason;  // Why not.
-    std::chrono::steady_clock::time_point since;
-  };
-  Contact contact() const TWINSEAL_EXCLUDES(mutex_);
+  Contact contact() const override TWINSEAL_EXCLUDES(mutex_);
 
  private:
   explicit SiteProgress(std::unique_ptr<client::Caller> caller) : caller_(std::move(caller)) {}

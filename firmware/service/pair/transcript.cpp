@@ -58,7 +58,7 @@ Status CheckSigned(const v1::SignedMessage& message, std::string_view purpose,
 Result<v1::PairingTranscript> ReadTranscript(std::string_view body) {
   v1::PairingTranscript transcript;
   if (!transcript.ParseFromArray(body.data(), static_cast<int>(body.size())) ||
-      transcript.pairing_id().size() != 2 * KeyId::kSize ||
+      !KeyId::FromHex(transcript.pairing_id()).ok() ||
       transcript.holder_nonce().size() != kNonceSize ||
       !SiteName::Parse(transcript.holder().name()).ok() ||
       !SiteName::Parse(transcript.joiner().name()).ok() ||

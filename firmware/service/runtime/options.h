@@ -40,6 +40,7 @@ struct Options {
   std::string etcd_program = "etcd";
   unsigned heartbeat_ms = 100;
   unsigned election_ms = 1'000;
+  unsigned ledger_quota_mib = 8'192;
 
   int pin_fd = -1;
   bool initialize = false;
