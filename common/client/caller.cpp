@@ -1,6 +1,7 @@
 #include "common/client/caller.h"
 
 #include <atomic>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -31,31 +32,33 @@ class Caller::Impl {
 
   Status Call(std::string_view path, const google::protobuf::Message& request,
               google::protobuf::Message& response, const CallOptions& options) {
-    return Run(health_.Order(path, options.repeatable, Clock::now()), path, request, response,
-               options);
+    const UnderWay under_way(*this);
+    return Run(under_way.race(), health_.Order(path, options.repeatable, Clock::now()), path,
+               request, response, options);
   }
 
   Status CallAt(std::size_t endpoint, std::string_view path,
                 const google::protobuf::Message& request, google::protobuf::Message& response,
                 CallOptions options) {
     options.persist = std::chrono::milliseconds(0);
-    return Run({{endpoint}}, path, request, response, options);
+    const UnderWay under_way(*this);
+    return Run(under_way.race(), {{endpoint}}, path, request, response, options);
   }
 
   Result<std::string> GetAt(std::size_t endpoint, std::string_view path,
                             const CallOptions& options) {
-    const https::Pool<https::Race>::Lease race = races_.Take();
-    const UnderWay under_way(*this, *race);
-    race->Enter(endpoint, {endpoints_[endpoint] + std::string(path),
-                           {},
-                           nullptr,
-                           {options.timeout, common_.connect_timeout}});
+    const UnderWay under_way(*this);
+    https::Race& race = under_way.race();
+    race.Enter(endpoint, {endpoints_[endpoint] + std::string(path),
+                          {},
+                          nullptr,
+                          {options.timeout, common_.connect_timeout}});
     while (!stopped_.load()) {
       // libcurl minds the time.
-      if (auto finish = race->Next(Time::max()))
+      if (auto finish = race.Next(Time::max()))
         return connect::ReadPlainOutcome(endpoints_[endpoint], std::move(finish->outcome));
     }
-    race->Clear();
+    race.Clear();
     return Error(Code::kCanceled, "the call was ended: its client is closed");
   }
 
@@ -63,38 +66,47 @@ class Caller::Impl {
     const MutexLock lock(mutex_);
     stopped_.store(true);
     for (https::Race* const race : racing_) race->Wake();
-    while (!racing_.empty()) ended_.Wait(mutex_);
+    while (calls_ > 0) ended_.Wait(mutex_);
   }
 
  private:
-  // A race that Stop must end.
+  // A call that Stop must end, and wait for until it has left everything here alone.
   class UnderWay {
    public:
-    UnderWay(Impl& impl, https::Race& race) : impl_(impl), race_(race) {
+    explicit UnderWay(Impl& impl) : impl_(impl) {
+      {
+        const MutexLock lock(impl_.mutex_);
+        ++impl_.calls_;
+      }
+      lease_.emplace(impl_.races_.Take());
       const MutexLock lock(impl_.mutex_);
-      impl_.racing_.push_back(&race_);
+      impl_.racing_.push_back(&race());
     }
     ~UnderWay() {
+      {
+        const MutexLock lock(impl_.mutex_);
+        std::erase(impl_.racing_, &race());
+      }
+      lease_.reset();
       const MutexLock lock(impl_.mutex_);
-      std::erase(impl_.racing_, &race_);
-      if (impl_.racing_.empty()) impl_.ended_.NotifyAll();
+      if (--impl_.calls_ == 0) impl_.ended_.NotifyAll();
     }
     UnderWay(const UnderWay&) = delete;
     UnderWay& operator=(const UnderWay&) = delete;
 
+    https::Race& race() const { return **lease_; }
+
    private:
     Impl& impl_;
-    https::Race& race_;
+    std::optional<https::Pool<https::Race>::Lease> lease_;
   };
 
-  Status Run(const Health::Plan& plan, std::string_view path,
+  Status Run(https::Race& race, const Health::Plan& plan, std::string_view path,
              const google::protobuf::Message& request, google::protobuf::Message& response,
              const CallOptions& options) {
     TWINSEAL_ASSIGN_OR_RETURN(const std::string body,
                               connect::Encode(connect::Encoding::kProto, request));
-    const https::Pool<https::Race>::Lease race = races_.Take();
-    const UnderWay under_way(*this, *race);
-    return Errand(common_, {path, body, options}, *race, plan).Run(response);
+    return Errand(common_, {path, body, options}, race, plan).Run(response);
   }
 
   const std::vector<std::string> endpoints_;
@@ -105,6 +117,7 @@ class Caller::Impl {
   https::Pool<https::Race> races_{identity_, connect::kMaxAnswerBytes};
   Mutex mutex_;
   Condition ended_;
+  std::size_t calls_ TWINSEAL_GUARDED_BY(mutex_) = 0;
   std::vector<https::Race*> racing_ TWINSEAL_GUARDED_BY(mutex_);
 };
 

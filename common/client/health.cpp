@@ -17,6 +17,8 @@ constexpr milliseconds kLastRetry{30'000};
 // program that makes a few calls and ends.
 constexpr milliseconds kFirstExploration{1'000};
 constexpr milliseconds kExploration{300'000};
+// How long the shortest time counts, once or twice.
+constexpr milliseconds kShortestWindow{300'000};
 
 // Hedging: below the first, a busy machine looks like a dead one; the last is for operations that
 // take seconds (a large RSA key). Nothing is known about a procedure at first.
@@ -26,7 +28,7 @@ constexpr milliseconds kUnknownDelay{1'000};
 // A trial costs the caller its delay when the endpoint is still out of service.
 constexpr milliseconds kMostTrialDelay{1'000};
 
-// Differences that are smaller are noise.
+// Smaller differences between round trips do not matter.
 constexpr milliseconds kSameDistance{5};
 
 }  // namespace
@@ -55,11 +57,18 @@ void Health::Usual::Add(Duration sample) {
   mean += (value - mean) / 8;
 }
 
-std::optional<Duration> Health::Endpoint::Distance() const {
-  if (connected == 0) return std::nullopt;
-  const std::size_t samples = std::min(connected, connecting.size());
-  return *std::min_element(connecting.begin(),
-                           connecting.begin() + static_cast<std::ptrdiff_t>(samples));
+void Health::Shortest::Add(Duration sample, Time now) {
+  if (newest_ && now - since_ < kShortestWindow) {
+    newest_ = std::min(*newest_, sample);
+    return;
+  }
+  older_ = now - since_ < 2 * kShortestWindow ? newest_ : std::nullopt;
+  newest_ = sample;
+  since_ = now;
+}
+
+std::optional<Duration> Health::Shortest::Get() const {
+  return older_ && *older_ < *newest_ ? older_ : newest_;
 }
 
 Health::Procedure& Health::Endpoint::Of(std::string_view procedure) {
@@ -130,15 +139,15 @@ std::optional<Duration> Health::LateAt(const Endpoint& endpoint, std::string_vie
 Duration Health::HedgeDelay(std::size_t index, std::string_view procedure, bool trial) const {
   const MutexLock lock(mutex_);
   const Endpoint& endpoint = endpoints_[index];
-  const Duration distance = endpoint.Distance().value_or(Duration::zero());
+  const Duration connecting = endpoint.connecting.Get().value_or(Duration::zero());
   const std::optional<Duration> late = LateAt(endpoint, procedure);
   if (trial) {
-    return std::clamp<Duration>(std::max(4 * distance, late.value_or(Duration::zero())),
+    return std::clamp<Duration>(std::max(4 * connecting, late.value_or(Duration::zero())),
                                 kLeastDelay, kMostTrialDelay);
   }
   if (!late) return kUnknownDelay;
   // It may need a new connection.
-  return std::clamp<Duration>(*late, kLeastDelay, kMostDelay) + distance;
+  return std::clamp<Duration>(*late, kLeastDelay, kMostDelay) + connecting;
 }
 
 void Health::Answered(std::size_t index, std::string_view procedure, const https::Timing& timing,
@@ -166,12 +175,10 @@ void Health::Silent(std::size_t index, std::string_view procedure, const https::
                     Silence silence, Time now) {
   const MutexLock lock(mutex_);
   Endpoint& endpoint = endpoints_[index];
-  if (timing.connecting > Duration::zero()) {
-    AddDistance(index, timing.connecting, now);
-  } else if (silence.trial && endpoint.connected == 0) {
-    // It is at least as far as that; the next trial waits longer.
-    AddDistance(index, now - silence.started, now);
-  }
+  Measure(index, timing, now);
+  // A trial that was not even connected: the next one waits longer.
+  if (silence.trial && !endpoint.connecting.Get())
+    endpoint.connecting.Add(now - silence.started, now);
   if (!silence.overdue || silence.trial) return;
   endpoint.Of(procedure).usual.Add(now - silence.started);
   if (endpoint.heard_at <= silence.started) endpoint.standing.Fail(now);
@@ -181,14 +188,17 @@ void Health::Heard(std::size_t index, const https::Timing& timing, Time now) {
   Endpoint& endpoint = endpoints_[index];
   endpoint.heard_at = std::max(endpoint.heard_at, now);
   endpoint.standing = {};
-  if (timing.connecting > Duration::zero()) AddDistance(index, timing.connecting, now);
+  Measure(index, timing, now);
 }
 
-void Health::AddDistance(std::size_t index, Duration connecting, Time now) {
+void Health::Measure(std::size_t index, const https::Timing& timing, Time now) {
   Endpoint& endpoint = endpoints_[index];
-  endpoint.connecting[endpoint.connected % endpoint.connecting.size()] = connecting;
-  ++endpoint.connected;
-  endpoint.explore_at = now + kExploration;
+  if (timing.connecting > Duration::zero()) {
+    endpoint.connecting.Add(timing.connecting, now);
+    endpoint.explore_at = now + kExploration;
+  }
+  if (timing.round_trip == Duration::zero()) return;
+  endpoint.round_trip.Add(timing.round_trip, now);
   for (std::size_t end = ranking_.size(); end > 1; --end) {
     for (std::size_t i = 1; i < end; ++i) {
       if (ComesBefore(ranking_[i], ranking_[i - 1])) std::swap(ranking_[i], ranking_[i - 1]);
@@ -199,8 +209,8 @@ void Health::AddDistance(std::size_t index, Duration connecting, Time now) {
 // Whether two that stand side by side change places. It takes more to leave the configured order
 // than to stay out of it, so that two that are about as near do not change places for ever.
 bool Health::ComesBefore(std::size_t later, std::size_t earlier) const {
-  const std::optional<Duration> far = endpoints_[earlier].Distance();
-  const std::optional<Duration> near = endpoints_[later].Distance();
+  const std::optional<Duration> far = endpoints_[earlier].round_trip.Get();
+  const std::optional<Duration> near = endpoints_[later].round_trip.Get();
   const bool as_configured = earlier < later;
   if (!far || !near) return !as_configured;
   if (as_configured) return *near * 3 / 2 + kSameDistance < *far;

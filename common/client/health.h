@@ -1,7 +1,6 @@
 // What a caller knows about its endpoints: which answer, which is nearest, how long what takes.
 #pragma once
 
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <map>
@@ -76,6 +75,18 @@ class Health {
 
     void Add(Duration sample);
   };
+  // The shortest time of late.
+  class Shortest {
+   public:
+    void Add(Duration sample, Time now);
+    // Nothing before the first sample.
+    std::optional<Duration> Get() const;
+
+   private:
+    std::optional<Duration> newest_;  // Of the samples since `since_`,
+    std::optional<Duration> older_;   // and of those in as much time before.
+    Time since_;
+  };
   struct Procedure {
     Standing standing;
     Usual usual;
@@ -84,13 +95,10 @@ class Health {
     Standing standing;
     Time heard_at;    // The newest answer.
     Time explore_at;  // When it is tried although nothing is wrong with another.
-    // The newest times in which connections were made.
-    std::array<Duration, 5> connecting;
-    std::size_t connected = 0;
+    Shortest connecting;
+    Shortest round_trip;
     std::map<std::string, Procedure, std::less<>> procedures;
 
-    // The shortest of them: what is longer is a busy machine, not a long way.
-    std::optional<Duration> Distance() const;
     Procedure& Of(std::string_view procedure);
   };
 
@@ -101,7 +109,8 @@ class Health {
       TWINSEAL_REQUIRES(mutex_);
   bool TrialDue(std::size_t endpoint, std::string_view procedure, bool quick, Time now)
       TWINSEAL_REQUIRES(mutex_);
-  void AddDistance(std::size_t endpoint, Duration connecting, Time now) TWINSEAL_REQUIRES(mutex_);
+  void Measure(std::size_t endpoint, const https::Timing& timing, Time now)
+      TWINSEAL_REQUIRES(mutex_);
   bool ComesBefore(std::size_t later, std::size_t earlier) const TWINSEAL_REQUIRES(mutex_);
   void Heard(std::size_t endpoint, const https::Timing& timing, Time now) TWINSEAL_REQUIRES(mutex_);
 

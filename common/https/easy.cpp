@@ -1,7 +1,8 @@
 #include "common/https/easy.h"
 
+// Not <netinet/tcp.h>: the two do not go together, and round_trip.cpp needs this one.
+#include <linux/tcp.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include "common/https/pool.h"

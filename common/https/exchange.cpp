@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "common/https/round_trip.h"
+
 namespace twinseal::https {
 
 Exchange::Exchange(const Identity& identity, std::size_t max_answer)
@@ -71,6 +73,9 @@ Timing Exchange::Measure() const {
   Timing timing{};
   if (connections > 0 && secured > resolved)
     timing.connecting = std::chrono::microseconds(secured - resolved);
+  curl_socket_t socket = CURL_SOCKET_BAD;
+  curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &socket);
+  if (!proxied_ && socket != CURL_SOCKET_BAD) timing.round_trip = RoundTripOf(socket);
   if (whole > ready) timing.answering = std::chrono::microseconds(whole - ready);
   return timing;
 }

@@ -61,6 +61,9 @@ struct Timing {
   // From the first packet of a new connection until TLS was up: two round trips. Zero on a
   // connection that was open already, and when it did not get that far.
   std::chrono::microseconds connecting{};
+  // Between this host's kernel and the server's, at its shortest; zero when it is not known, as
+  // through a proxy.
+  std::chrono::microseconds round_trip{};
   // From when the request could be sent to the end of the answer.
   std::chrono::microseconds answering{};
 };

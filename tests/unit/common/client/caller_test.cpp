@@ -195,6 +195,18 @@ TEST_F(CallerTest, StopEndsWhatIsUnderWay) {
   EXPECT_EQ(Call(*caller), "canceled");
 }
 
+TEST_F(CallerTest, IsDestroyedWhileManyCallsAreUnderWay) {
+  a_.Be(Site::Manner::kHold);
+  auto caller = Knowing({a_.Endpoint()});
+  std::vector<std::thread> threads;
+  threads.reserve(8);
+  for (int i = 0; i < 8; ++i)
+    threads.emplace_back([&calling = *caller] { EXPECT_EQ(Call(calling), "canceled"); });
+  a_.AwaitRequests(8);
+  caller.reset();
+  for (std::thread& thread : threads) thread.join();
+}
+
 // A crowd of threads that call until they are told to stop.
 class Crowd {
  public:

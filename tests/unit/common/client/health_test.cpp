@@ -6,15 +6,18 @@ namespace twinseal::client {
 namespace {
 
 using std::chrono::milliseconds;
+using std::chrono::minutes;
 using std::chrono::seconds;
 using testing::ElementsAre;
 
 constexpr std::string_view kSign = "/Sign";
 constexpr std::string_view kCreate = "/Create";
 
-https::Timing Connected(milliseconds connecting) { return {connecting, milliseconds(2)}; }
+https::Timing Connected(milliseconds connecting) {
+  return {connecting, milliseconds(0), milliseconds(2)};
+}
 https::Timing Kept(milliseconds answering = milliseconds(2)) {
-  return {milliseconds(0), answering};
+  return {milliseconds(0), milliseconds(0), answering};
 }
 
 class HealthTest : public testing::Test {
@@ -25,8 +28,8 @@ class HealthTest : public testing::Test {
   Health::Plan Plan(std::string_view procedure = kSign) {
     return health_.Order(procedure, true, now_);
   }
-  void Measured(std::size_t endpoint, milliseconds connecting) {
-    health_.Answered(endpoint, kSign, Connected(connecting), now_);
+  void Measured(std::size_t endpoint, milliseconds round_trip) {
+    health_.Answered(endpoint, kSign, {milliseconds(5), round_trip, milliseconds(2)}, now_);
   }
   void Asked(std::size_t endpoint, milliseconds ago, bool overdue = true) {
     health_.Silent(endpoint, kSign, Kept(), {now_ - ago, overdue, false}, now_);
@@ -51,16 +54,20 @@ TEST_F(HealthTest, TheNearestComesFirst) {
 
 TEST_F(HealthTest, WhatIsAboutAsNearKeepsTheConfiguredOrder) {
   Measured(0, milliseconds(9));
-  Measured(1, milliseconds(6));
-  Measured(2, milliseconds(5));
+  Measured(1, milliseconds(3));
+  Measured(2, milliseconds(2));
   EXPECT_THAT(Order(), ElementsAre(0, 1, 2));
 }
 
-TEST_F(HealthTest, ASlowConnectionOrTwoAreNoDistance) {
+TEST_F(HealthTest, OnlyTheShortestRoundTripsOfLateCount) {
   Measured(0, milliseconds(4));
   Measured(1, milliseconds(20));
-  for (int i = 0; i < 4; ++i) Measured(0, milliseconds(300));
+  for (int i = 0; i < 32; ++i) Measured(0, milliseconds(300));
   EXPECT_THAT(Order(), ElementsAre(0, 1, 2));
+  now_ += minutes(5);
+  Measured(0, milliseconds(300));
+  EXPECT_THAT(Order(), ElementsAre(0, 1, 2));
+  now_ += minutes(5);
   Measured(0, milliseconds(300));
   EXPECT_THAT(Order(), ElementsAre(1, 0, 2));
 }
@@ -74,7 +81,11 @@ TEST_F(HealthTest, DoesNotGoToAndFroBetweenTwoThatChangeALittle) {
   EXPECT_THAT(Order(), ElementsAre(1, 0, 2));
   Measured(0, milliseconds(34));
   EXPECT_THAT(Order(), ElementsAre(0, 1, 2));
-  for (int i = 0; i < 5; ++i) Measured(0, milliseconds(42));
+  for (int i = 0; i < 3; ++i) {
+    now_ += minutes(6);
+    Measured(0, milliseconds(42));
+    Measured(1, milliseconds(30));
+  }
   EXPECT_THAT(Order(), ElementsAre(0, 1, 2));
 }
 
