@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "common/etcd/room.h"
+
 namespace twinseal::agent {
 namespace {
 
@@ -23,6 +25,8 @@ constexpr seconds kHandOnEvery{5};
 // a one is not asked again soon.
 constexpr seconds kDeclinedFor{60};
 constexpr std::chrono::hours kTidyUpEvery{1};
+// Looking for room in a ledger that is full is work; when it does not help, an operator has to.
+constexpr seconds kMakeRoomEvery{60};
 // Less is not worth the pause.
 constexpr std::uint64_t kWorthTidying = std::uint64_t{16} << 20U;
 // Of the quota: there is time to do something before changes are refused.
@@ -125,6 +129,7 @@ void LedgerWatch::Look() {
   if (leader.empty()) return;
   if (Due(looked_back_, kLookBackEvery)) LookBack();
   if (Due(asked_alarms_, kAskAlarmsEvery)) LookAtAlarms();
+  if (etcd::IsFull(*status) && Due(made_room_, kMakeRoomEvery)) MakeRoom(*status);
   if (status->leader_id == status->member_id) HandOn();
   if (status->leader_id != status->member_id && Due(tidied_, kTidyUpEvery)) TidyUp(*status);
 }
@@ -233,8 +238,8 @@ void LedgerWatch::LookAtAlarms() {
   }
   for (const auto& [id, name] : names_) {
     alarms_.Set(full.contains(name), alarm::kLedgerFull, name,
-                "the ledger has reached its quota here and takes no changes but deletions; see "
-                "docs/recovery.md for the way out");
+                "the ledger has reached its quota here and takes no changes; docs/recovery.md "
+                "has the way out");
     alarms_.Set(damaged.contains(name), alarm::kLedgerDamaged, name,
                 "the ledger's data here differ from the other members': let this place join the "
                 "pair anew");
@@ -249,6 +254,15 @@ void LedgerWatch::LookAtRoom(const etcd::MemberStatus& status) {
                           "with what counts; at the quota it takes no changes any more",
                           Mebibytes(status.database_bytes), Mebibytes(options_.quota_bytes),
                           Mebibytes(status.database_used_bytes)));
+}
+
+void LedgerWatch::MakeRoom(const etcd::MemberStatus& status) {
+  const Status made = etcd::MakeRoom(*asked_, status, options_.quota_bytes);
+  if (made.ok()) {
+    spdlog::info("the ledger has room again here");
+  } else {
+    spdlog::error("{}", made.error().message());
+  }
 }
 
 // The witness is not where the work is: each change would cross the network twice.

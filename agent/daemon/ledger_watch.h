@@ -76,6 +76,7 @@ class LedgerWatch {
   void LookBack();
   void LookAtAlarms();
   void LookAtRoom(const etcd::MemberStatus& status);
+  void MakeRoom(const etcd::MemberStatus& status);
   void HandOn();
   void TidyUp(const etcd::MemberStatus& status);
   void Refuse(const Error& why);
@@ -102,6 +103,7 @@ class LedgerWatch {
   std::optional<Clock::time_point> handed_on_;
   std::map<std::string, Clock::time_point> declined_;
   std::optional<Clock::time_point> tidied_;
+  std::optional<Clock::time_point> made_room_;
   std::shared_ptr<etcd::Gateway> asked_;  // As long as a look takes.
 
   mutable Mutex mutex_;

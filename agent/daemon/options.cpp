@@ -50,6 +50,10 @@ void AddLedger(CLI::App& app, Options& options) {
                  "heartbeats")
       ->capture_default_str()
       ->check(CLI::Range(50U, 50'000U));
+  app.add_option("--ledger-quota-mib,--ledger_quota_mib", options.ledger_quota_mib,
+                 "How large the ledger may become, in MiB; the same at each place")
+      ->capture_default_str()
+      ->check(CLI::Range(2U, 65'536U));
 }
 
 }  // namespace

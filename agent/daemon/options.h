@@ -22,6 +22,7 @@ struct Options {
   std::string etcd_program = "etcd";
   unsigned heartbeat_ms = 100;
   unsigned election_ms = 1'000;
+  unsigned ledger_quota_mib = 8'192;
   std::string log_level = "info";
 };
 

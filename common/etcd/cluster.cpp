@@ -7,6 +7,8 @@
 namespace twinseal::etcd {
 namespace {
 
+constexpr std::chrono::minutes kDefragmentTime{10};
+
 ClusterMember MemberOf(const MemberRecord& record) {
   return {.id = record.id(),
           .name = record.name(),
@@ -136,7 +138,8 @@ Status Disarm(Gateway& gateway, const MemberAlarm& alarm) {
 
 Status Defragment(Gateway& gateway, std::size_t endpoint) {
   DefragmentResponse response;
-  return gateway.CallAt(endpoint, "maintenance/defragment", DefragmentRequest(), response);
+  return gateway.CallAt(endpoint, "maintenance/defragment", DefragmentRequest(), response,
+                        kDefragmentTime);
 }
 
 std::string PeerUrl(const std::string& peer_address) {

@@ -66,7 +66,8 @@ Status RemoveMember(Gateway& gateway, std::uint64_t member_id);
 Status UpdateMember(Gateway& gateway, std::uint64_t member_id, const std::string& peer_address);
 Result<std::vector<MemberAlarm>> Alarms(Gateway& gateway);
 Status Disarm(Gateway& gateway, const MemberAlarm& alarm);
-// Gives room back to the file system; the member serves nothing meanwhile.
+// Gives room back to the file system; the member serves nothing meanwhile. Up to a minute for each
+// gigabyte, whatever the gateway's call_timeout.
 Status Defragment(Gateway& gateway, std::size_t endpoint = 0);
 
 // "https://192.0.2.1:2380", as members list it.

@@ -33,7 +33,7 @@ Status Gateway::Call(std::string_view method, const google::protobuf::Message& r
   const std::size_t first = preferred();
   for (std::size_t i = 0; i < options_.endpoints.size(); ++i) {
     const std::size_t endpoint = (first + i) % options_.endpoints.size();
-    Tried tried = Try(endpoint, method, body, response);
+    Tried tried = Try(endpoint, method, body, response, options_.call_timeout);
     if (tried.reached) {
       preferred_.store(endpoint, std::memory_order_relaxed);
       return std::move(tried.status);
@@ -45,9 +45,10 @@ Status Gateway::Call(std::string_view method, const google::protobuf::Message& r
 
 Status Gateway::CallAt(std::size_t endpoint, std::string_view method,
                        const google::protobuf::Message& request,
-                       google::protobuf::Message& response) {
+                       google::protobuf::Message& response,
+                       std::optional<std::chrono::milliseconds> timeout) {
   TWINSEAL_ASSIGN_OR_RETURN(const std::string body, ToJson(request));
-  return Try(endpoint, method, body, response).status;
+  return Try(endpoint, method, body, response, timeout.value_or(options_.call_timeout)).status;
 }
 
 void Gateway::Pass(std::size_t endpoint) {
@@ -55,13 +56,14 @@ void Gateway::Pass(std::size_t endpoint) {
 }
 
 Gateway::Tried Gateway::Try(std::size_t endpoint, std::string_view method, const std::string& body,
-                            google::protobuf::Message& response) {
+                            google::protobuf::Message& response,
+                            std::chrono::milliseconds timeout) {
   const std::string url = fmt::format("{}/v3/{}", options_.endpoints[endpoint], method);
   const https::Outcome outcome =
       transfers_.Take()->Run({url,
                               {"Content-Type: application/json", "Expect:"},
                               &body,
-                              {options_.call_timeout, options_.connect_timeout}});
+                              {timeout, options_.connect_timeout}});
   if (const auto* const failure = std::get_if<https::Failure>(&outcome)) {
     return {ErrorOf(options_.endpoints[endpoint], *failure), failure->connected};
   }

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,9 +39,10 @@ class Gateway {
   // revisions that are compacted or to come; resource_exhausted when etcd has no room left.
   Status Call(std::string_view method, const google::protobuf::Message& request,
               google::protobuf::Message& response);
-  // The same at one member, tried once.
+  // The same at one member, tried once, for call_timeout unless another time is given.
   Status CallAt(std::size_t endpoint, std::string_view method,
-                const google::protobuf::Message& request, google::protobuf::Message& response);
+                const google::protobuf::Message& request, google::protobuf::Message& response,
+                std::optional<std::chrono::milliseconds> timeout = std::nullopt);
 
   const GatewayOptions& options() const { return options_; }
   // Of the endpoint that answered last, or after Pass() the one behind it.
@@ -56,7 +58,7 @@ class Gateway {
     bool reached;
   };
   Tried Try(std::size_t endpoint, std::string_view method, const std::string& body,
-            google::protobuf::Message& response);
+            google::protobuf::Message& response, std::chrono::milliseconds timeout);
 
   const GatewayOptions options_;
   std::atomic<std::size_t> preferred_{0};

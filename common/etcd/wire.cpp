@@ -38,8 +38,8 @@ Status FromJson(std::string_view json, google::protobuf::Message& message) {
 Error ErrorOf(int grpc_code, std::string_view words) {
   if (words.find("database space exceeded") != std::string_view::npos) {
     return Error(Code::kResourceExhausted,
-                 "etcd has reached its quota and takes no changes: compact and defragment it, then "
-                 "disarm its alarm",
+                 "the ledger has reached its quota and takes no changes; `twinseal status` shows "
+                 "how full it is, and docs/recovery.md the way out",
                  std::string(words));
   }
   std::string message = fmt::format("etcd says: {}", words);
