@@ -17,6 +17,15 @@ namespace {
 // So that no answer is larger than a few megabytes.
 constexpr std::int64_t kPage = 1'000;
 
+// A leader that is lost takes what it was asked with it, and nobody says so: what is not answered
+// by then is better asked again. By then a small commit has gone to and fro between distant places
+// several times; a large one takes a disk its time.
+std::chrono::milliseconds CommitTime(std::size_t bytes) {
+  constexpr std::chrono::milliseconds kSmall{600};
+  constexpr std::size_t kBytesPerMillisecond = 500;
+  return kSmall + std::chrono::milliseconds(bytes / kBytesPerMillisecond);
+}
+
 // The least that can be asked: for what the answer's header says, or whether the revision is kept.
 // 0 is the newest.
 etcd::RangeRequest OneKeyAt(Revision revision) {
@@ -103,7 +112,11 @@ class Engine final : public EtcdLedger {
       TWINSEAL_RETURN_IF_ERROR(SetWrite(write, *request.add_success()));
     }
     etcd::TxnResponse response;
-    TWINSEAL_RETURN_IF_ERROR(Call("kv/txn", request, response));
+    TWINSEAL_ASSIGN_OR_RETURN(const Revision at_least, guard_.Before());
+    TWINSEAL_RETURN_IF_ERROR(gateway_->CallAt(gateway_->preferred(), "kv/txn", request, response,
+                                              CommitTime(request.ByteSizeLong())));
+    TWINSEAL_RETURN_IF_ERROR(guard_.Check(response.header().cluster_id(),
+                                          ToRevision(response.header().revision()), at_least));
     return Outcome{response.succeeded(), ToRevision(response.header().revision())};
   }
 

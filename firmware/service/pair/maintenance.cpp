@@ -55,6 +55,8 @@ Status Maintenance::Write(v1::SiteStanding::Standing standing, Deadline deadline
 }
 
 Status Maintenance::Start(Deadline deadline) {
+  // What was known before may be nothing yet.
+  lease_.AwaitLook(deadline);
   if (!Is(v1::SiteStanding::MAINTENANCE)) TWINSEAL_RETURN_IF_ERROR(CheckOthers());
   TWINSEAL_RETURN_IF_ERROR(Write(v1::SiteStanding::MAINTENANCE, deadline));
   const std::map<std::string, OtherSite::Contact> others = barrier_.contacts();
@@ -65,6 +67,7 @@ Status Maintenance::Start(Deadline deadline) {
 }
 
 Status Maintenance::Finish(Deadline deadline) {
+  lease_.AwaitLook(deadline);
   TWINSEAL_RETURN_IF_ERROR(Write(v1::SiteStanding::ACTIVE, deadline));
   while (!lease_.held()) {
     if (steady_clock::now() >= deadline) {

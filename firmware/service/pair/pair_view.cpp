@@ -31,9 +31,12 @@ v1::GetPairResponse PairView::Describe() {
   response.set_site(site_);
   response.set_phase(PhaseName(state.phase()));
   response.set_detail(detail_());
-  if (!state.answer().body().empty()) response.set_code(PairingCode(state.answer().body()));
-  if (!state.offer().body().empty()) {
-    if (const auto offer = ReadTranscript(state.offer().body()); offer.ok()) {
+  const bool replacing =
+      state.phase() == v1::PairState::PAIRED && !state.replacement().offer().body().empty();
+  const v1::PairState& ceremony = replacing ? state.replacement() : state;
+  if (!ceremony.answer().body().empty()) response.set_code(PairingCode(ceremony.answer().body()));
+  if (!ceremony.offer().body().empty()) {
+    if (const auto offer = ReadTranscript(ceremony.offer().body()); offer.ok()) {
       response.set_pairing_id(offer->pairing_id());
     }
   }

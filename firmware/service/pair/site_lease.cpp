@@ -11,7 +11,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr milliseconds kLookEvery{300};
+constexpr milliseconds kLookEvery{250};
 // For the view to have what the look has found; it is told by the same member.
 constexpr milliseconds kCatchUp{500};
 constexpr std::chrono::seconds kDefaultIsolation{86'400};

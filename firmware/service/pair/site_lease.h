@@ -27,7 +27,7 @@
 namespace twinseal::service {
 
 // How long a look is good for.
-inline constexpr std::chrono::milliseconds kLease{1'000};
+inline constexpr std::chrono::milliseconds kLease{800};
 // What others wait longer than that: clocks of two machines differ by less than a thousandth, and
 // a request that was admitted is under way when it was asked.
 inline constexpr std::chrono::milliseconds kLeaseMargin{50};

@@ -67,34 +67,41 @@ TEST_F(FilesTest, AFileThatIsOpenToOthersIsRefused) {
 TEST_F(FilesTest, TheFirstClusterIsMadeByAllTogether) {
   const MemberFolder folder = ChooseMemberFolder(folder_.path(), State()).value();
   EXPECT_EQ(folder.path, folder_ / "etcd" / "token1");
+  EXPECT_FALSE(folder.has_data);
+  EXPECT_FALSE(folder.lost);
   EXPECT_FALSE(folder.existing);
-  EXPECT_TRUE(folder.fresh);
+  EXPECT_FALSE(folder.seen);
 }
 
 TEST_F(FilesTest, AMemberThatHasDataGoesOn) {
   std::filesystem::create_directories(folder_ / "etcd/token1/member");
   chmod((folder_ / "etcd").c_str(), 0700);
   v1::WitnessState state = State(4);
-  state.set_highest_revision(5);
+  state.set_seen_cluster_token("token1");
   const MemberFolder folder = ChooseMemberFolder(folder_.path(), state).value();
-  EXPECT_FALSE(folder.fresh);
+  EXPECT_TRUE(folder.has_data);
+  EXPECT_FALSE(folder.lost);
+  EXPECT_TRUE(folder.seen);
 }
 
-TEST_F(FilesTest, AMemberThatLostItsDataMayNotVoteAsTheOneThatItWas) {
+TEST_F(FilesTest, AMemberThatLostItsDataComesBackAsANewOne) {
   v1::WitnessState state = State();
-  state.set_highest_revision(5);
-  EXPECT_THAT(ChooseMemberFolder(folder_.path(), state),
-              FailsWith(Code::kDataLoss, "let this place join the pair anew"));
+  state.set_seen_cluster_token("token1");
+  const MemberFolder folder = ChooseMemberFolder(folder_.path(), state).value();
+  EXPECT_TRUE(folder.lost);
+  EXPECT_TRUE(folder.existing);
+  EXPECT_TRUE(folder.seen);
 }
 
-TEST_F(FilesTest, AnotherClusterIsJoinedAndTheOldOnesDataGo) {
+TEST_F(FilesTest, AnotherClusterStartsAnewAndTheOldOnesDataGo) {
   std::filesystem::create_directories(folder_ / "etcd/token0/member");
   chmod((folder_ / "etcd").c_str(), 0700);
-  v1::WitnessState state = State(2);
-  state.set_highest_revision(5);
+  v1::WitnessState state = State();
+  state.set_seen_cluster_token("token0");
   const MemberFolder folder = ChooseMemberFolder(folder_.path(), state).value();
-  EXPECT_TRUE(folder.existing);
-  EXPECT_TRUE(folder.fresh);
+  EXPECT_FALSE(folder.seen);
+  EXPECT_FALSE(folder.lost);
+  EXPECT_FALSE(folder.existing);
   std::filesystem::create_directories(folder.path);
   RemoveOtherFolders(folder);
   EXPECT_FALSE(std::filesystem::exists(folder_ / "etcd/token0"));
@@ -122,7 +129,7 @@ TEST_F(FilesTest, TheConfigurationIsRead) {
   EXPECT_EQ(options->port, 9443);
   EXPECT_EQ(options->peer_address, "0.0.0.0:2380");
   EXPECT_EQ(options->heartbeat_ms, 50U);
-  EXPECT_EQ(options->election_ms, 1'000U);
+  EXPECT_EQ(options->election_ms, 450U);
 }
 
 TEST_F(FilesTest, AWrongConfigurationIsWrongUsage) {
