@@ -1,5 +1,6 @@
 #include "firmware/service/keys/key_store.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -282,6 +283,8 @@ Result<std::optional<v1::Key>> KeyStore::RecordNoChange(const Mutation* mutation
   TWINSEAL_ASSIGN_OR_RETURN(const ledger::Outcome outcome, Commit(transaction));
   if (!outcome.committed) return std::optional<v1::Key>();
   TWINSEAL_RETURN_IF_ERROR(Settle(id, deadline));
+  // What is acknowledged here is in force here, also before the feed tells of it.
+  TWINSEAL_RETURN_IF_ERROR(directory_.Apply(stored.key, stored.modified));
   // Whoever made it so may not have waited for the other sites yet.
   AwaitSites({}, BeforeChange(stored.key), stored.modified, *answer);
   return answer;
@@ -369,8 +372,12 @@ Result<std::optional<v1::Key>> KeyStore::Replay(const Mutation& mutation, From f
   TWINSEAL_ASSIGN_OR_RETURN(const KeyId id, KeyId::FromHex(key.key_id()));
   const MutexLock lock(Stripe(id));
   TWINSEAL_RETURN_IF_ERROR(Settle(id, mutation.deadline));
-  // Who answered first may have ended before the other sites had heard of it.
-  AwaitSites({}, BeforeChange(key), given->revision, key);
+  TWINSEAL_ASSIGN_OR_RETURN(const Stored now, Load(id, from));
+  // What is acknowledged here is in force here, also before the feed tells of it.
+  TWINSEAL_RETURN_IF_ERROR(directory_.Apply(now.key, now.modified));
+  // Who answered first may have ended before the other sites had heard of it. They hear of keys,
+  // and not of an answer that changed none.
+  AwaitSites({}, BeforeChange(key), std::min(given->revision, now.modified), key);
   return std::optional<v1::Key>(std::move(key));
 }
 
@@ -409,8 +416,13 @@ Status KeyStore::Deliver(const KeyId& id, Deadline deadline) {
   // Never across the WAN: what the view has heard of is nearby.
   TWINSEAL_ASSIGN_OR_RETURN(const std::optional<ledger::Entry> entry,
                             Get(KeyPath(id), From::kNearby));
-  // A mark without a record is a token key whose creation was interrupted.
-  if (!entry) return Erase(core_, id, deadline);
+  if (!entry) {
+    // This place's member may have to catch up first: what cannot be undone rests on the ledger.
+    TWINSEAL_ASSIGN_OR_RETURN(const std::optional<ledger::Entry> there,
+                              Get(KeyPath(id), From::kLedger));
+    // A mark without a record is a token key whose creation was interrupted.
+    if (!there) return Erase(core_, id, deadline);
+  }
   TWINSEAL_ASSIGN_OR_RETURN(const Stored stored, Load(id, From::kNearby));
   if (stored.key.state() == v1::DESTROYED) {
     TWINSEAL_RETURN_IF_ERROR(Erase(core_, id, deadline));

@@ -4,9 +4,6 @@
 #include <cstring>
 #include <utility>
 
-#include <openssl/ec.h>
-#include <openssl/evp.h>
-#include <openssl/x509.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,40 +12,7 @@
 namespace twinseal::service {
 namespace {
 
-using PkeyPtr = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
-
 std::string HexOf(const std::string& id) { return HexEncode(AsBytes(id)); }
-
-// Every algorithm is a P-256 key here: what is tested is who may do what when.
-std::pair<std::string, std::string> NewKeyPair() {
-  const PkeyPtr key(EVP_EC_gen("P-256"), EVP_PKEY_free);
-  unsigned char* der = nullptr;
-  const int public_size = i2d_PUBKEY(key.get(), &der);
-  const std::string public_der(reinterpret_cast<char*>(der), static_cast<std::size_t>(public_size));
-  OPENSSL_free(der);
-  der = nullptr;
-  const int private_size = i2d_PrivateKey(key.get(), &der);
-  std::string private_der(reinterpret_cast<char*>(der), static_cast<std::size_t>(private_size));
-  OPENSSL_free(der);
-  return {public_der, private_der};
-}
-
-std::string SignDigest(const std::string& private_der, const std::string& digest) {
-  const auto* at = reinterpret_cast<const unsigned char*>(private_der.data());
-  const PkeyPtr key(d2i_AutoPrivateKey(nullptr, &at, static_cast<long>(private_der.size())),
-                    EVP_PKEY_free);
-  const std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)> context(
-      EVP_PKEY_CTX_new(key.get(), nullptr), EVP_PKEY_CTX_free);
-  EVP_PKEY_sign_init(context.get());
-  std::size_t size = 0;
-  const auto* data = reinterpret_cast<const unsigned char*>(digest.data());
-  EVP_PKEY_sign(context.get(), nullptr, &size, data, digest.size());
-  std::string signature(size, '\0');
-  EVP_PKEY_sign(context.get(), reinterpret_cast<unsigned char*>(signature.data()), &size, data,
-                digest.size());
-  signature.resize(size);
-  return signature;
-}
 
 // A fake replica blob: the header's size, the header, the private key.
 std::string MakeBlob(const v1::KeyHeader& header, const std::string& private_der) {
@@ -83,6 +47,21 @@ std::optional<v1::KeyHeader> FakeVault::Find(const std::string& key_id_hex) cons
 bool FakeVault::Erased(const std::string& key_id_hex) const {
   const std::lock_guard lock(mutex_);
   return erased_.contains(key_id_hex);
+}
+
+std::string FakeVault::identity_der() const {
+  const std::lock_guard lock(mutex_);
+  return token_.identity_der();
+}
+
+std::string FakeVault::domain() const {
+  const std::lock_guard lock(mutex_);
+  return token_.domain();
+}
+
+bool FakeVault::has_transport_key() const {
+  const std::lock_guard lock(mutex_);
+  return token_.has_transport_key();
 }
 
 void FakeVault::Forget(const std::string& key_id_hex) {
@@ -167,7 +146,11 @@ Result<v1::CoreResponse> FakeVault::Do(const v1::CoreRequest& request) {
       response.mutable_status()->set_vault_keys(rows_.size());
       return response;
     default:
-      return Error(Code::kUnimplemented, "not in the fake");
+      if (request.has_drop_domain()) {
+        rows_.clear();
+        erased_.clear();
+      }
+      return token_.Answer(request);
   }
 }
 

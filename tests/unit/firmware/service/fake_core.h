@@ -17,6 +17,7 @@
 #include "common/base/unique_fd.h"
 #include "firmware/service/core_link/core.h"
 #include "firmware/service/core_link/core_process.h"
+#include "tests/unit/firmware/service/fake_token.h"
 #include "twinseal/v1/core.pb.h"
 
 namespace twinseal::service {
@@ -27,6 +28,8 @@ class FakeVault {
   // `asked` before a call is done: an error is answered instead of doing it.
   using Fault = std::function<std::optional<Error>(const v1::CoreRequest&)>;
 
+  explicit FakeVault(FakeToken::Domain domain = FakeToken::Domain::kOwn) : token_(domain) {}
+
   v1::CoreResponse Handle(const v1::CoreRequest& request);
 
   void SetFault(Fault fault);
@@ -36,6 +39,11 @@ class FakeVault {
   bool Erased(const std::string& key_id_hex) const;
   // As a vault put back from an old copy: the key is not there, and nothing is remembered.
   void Forget(const std::string& key_id_hex);
+
+  // Of the token.
+  std::string identity_der() const;
+  std::string domain() const;
+  bool has_transport_key() const;
 
   std::uint64_t installs() const { return installs_; }
   std::uint64_t generated() const { return generated_; }
@@ -51,6 +59,7 @@ class FakeVault {
 
   mutable std::mutex mutex_;
   Fault fault_;
+  FakeToken token_;
   std::map<std::string, Row> rows_;
   std::map<std::string, bool> erased_;
   std::atomic<std::uint64_t> installs_ = 0;

@@ -32,12 +32,47 @@ Result<std::optional<ledger::Entry>> MemoryLedger::Get(std::string_view key) {
   return std::optional<ledger::Entry>(found->second);
 }
 
+Result<std::optional<ledger::Entry>> MemoryLedger::GetNearby(std::string_view key) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (nearby_) {
+      const auto found = nearby_->find(key);
+      if (found == nearby_->end()) return std::optional<ledger::Entry>();
+      return std::optional<ledger::Entry>(found->second);
+    }
+  }
+  return Get(key);
+}
+
+void MemoryLedger::FreezeNearby() {
+  const std::lock_guard lock(mutex_);
+  nearby_ = entries_;
+}
+
+void MemoryLedger::Thaw() {
+  const std::lock_guard lock(mutex_);
+  nearby_.reset();
+}
+
+void MemoryLedger::SetListFault(ListFault list_fault) {
+  const std::lock_guard lock(mutex_);
+  list_fault_ = std::move(list_fault);
+}
+
 Result<ledger::Listing> MemoryLedger::List(const ledger::Range& range) {
+  ListFault list_fault;
+  {
+    const std::lock_guard lock(mutex_);
+    list_fault = list_fault_;
+  }
+  if (list_fault) {
+    if (std::optional<Error> injected = list_fault()) return *std::move(injected);
+  }
   const std::lock_guard lock(mutex_);
   ledger::Listing listing;
   listing.revision = ledger::Revision(revision_);
-  for (auto at = entries_.lower_bound(range.first); at != entries_.end() && at->first < range.end;
-       ++at) {
+  for (auto at = entries_.lower_bound(range.first);
+       at != entries_.end() && (range.end.empty() || at->first < range.end); ++at) {
     if (range.limit != 0 && listing.entries.size() == range.limit) {
       listing.more = true;
       break;
@@ -56,6 +91,7 @@ bool MemoryLedger::Holds(const ledger::Guard& guard) const {
 }
 
 Result<ledger::Outcome> MemoryLedger::Commit(const ledger::Transaction& transaction) {
+  if (const Status fits = ledger::CheckTransaction(transaction); !fits.ok()) return fits.error();
   if (before_commit) std::exchange(before_commit, nullptr)();
   const std::optional<Fault> injected = fault ? fault(transaction) : std::nullopt;
   if (injected && !injected->commit_all_the_same) return injected->error;

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/ledger/ledger.h"
 
@@ -23,8 +24,12 @@ class MemoryLedger : public ledger::Ledger {
   // Called before each commit, outside the lock: another caller gets in between.
   std::function<void()> before_commit;
 
+  // Asked before a listing, outside the lock: an error is answered instead. From any thread.
+  using ListFault = std::function<std::optional<Error>()>;
+  void SetListFault(ListFault list_fault);
+
   Result<std::optional<ledger::Entry>> Get(std::string_view key) override;
-  Result<std::optional<ledger::Entry>> GetNearby(std::string_view key) override { return Get(key); }
+  Result<std::optional<ledger::Entry>> GetNearby(std::string_view key) override;
   Result<ledger::Listing> List(const ledger::Range& range) override;
   Result<ledger::Outcome> Commit(const ledger::Transaction& transaction) override;
   Result<ledger::Revision> CurrentRevision() override;
@@ -41,6 +46,9 @@ class MemoryLedger : public ledger::Ledger {
 
   // Ends every feed, as a compaction does.
   void LoseFeeds();
+  // From here on, what is nearby is as it is now, until Thaw(): this place hears of nothing.
+  void FreezeNearby();
+  void Thaw();
 
  private:
   struct Follower;
@@ -49,9 +57,12 @@ class MemoryLedger : public ledger::Ledger {
   bool Holds(const ledger::Guard& guard) const;
 
   std::mutex mutex_;
-  std::map<std::string, ledger::Entry, std::less<>> entries_;
+  using Entries = std::map<std::string, ledger::Entry, std::less<>>;
+  Entries entries_;
+  std::optional<Entries> nearby_;  // Nothing: as `entries_`.
   std::uint64_t revision_ = 0;
   std::vector<std::shared_ptr<Follower>> followers_;
+  ListFault list_fault_;
 };
 
 }  // namespace twinseal::service

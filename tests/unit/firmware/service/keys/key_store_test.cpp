@@ -1,18 +1,15 @@
 #include "firmware/service/keys/key_store.h"
 
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include "common/crypto/digest.h"
 #include "common/crypto/public_key.h"
-#include "firmware/service/keys/key_feed.h"
 #include "firmware/service/keys/layout.h"
-#include "firmware/service/keys/transitions.h"
-#include "tests/unit/firmware/service/fake_core.h"
-#include "tests/unit/firmware/service/memory_ledger.h"
+#include "tests/unit/firmware/service/keys/key_store_fixture.h"
 
 namespace twinseal::service {
 namespace {
@@ -22,98 +19,14 @@ using ::testing::HasSubstr;
 
 Status Untold(const v1::Key& /*key*/) { return Ok(); }
 
-class KeyStoreTest : public ::testing::Test {
- protected:
-  KeyStoreTest() { Restart(); }
-
-  // As after the end of twinseald: ledger and vault are as they were, the rest begins anew.
-  void Restart() {
-    feed_.reset();
-    store_.reset();
-    directory_ = std::make_unique<KeyDirectory>();
-    store_ = std::make_unique<KeyStore>(ledger_, core_, *directory_, barrier_,
-                                        *SiteName::Parse("a"), [this] { return now_; });
-    feed_ = std::make_unique<KeyFeed>(ledger_, *directory_);
-    EXPECT_TRUE(feed_->Start().ok());
-  }
-
-  static Deadline Soon() { return std::chrono::steady_clock::now() + std::chrono::seconds(30); }
-
-  Mutation Asked(std::string operation, const google::protobuf::Message& request,
-                 std::string_view id) {
-    Bytes hash = HashRequest(operation, request);
-    return {std::move(operation), *RequestId::Parse(id), std::move(hash), "operator/alice", Soon()};
-  }
-
-  Result<v1::Key> Create(const std::string& name, const std::string& request_id,
-                         v1::Storage storage = v1::STORAGE_UNSPECIFIED) {
-    v1::CreateKeyRequest request;
-    request.set_request_id(request_id);
-    request.set_name(name);
-    request.set_algorithm(v1::EC_P256);
-    request.set_storage(storage);
-    request.mutable_policy()->add_applications("builder");
-    request.mutable_policy()->set_min_destruction_wait_seconds(60);
-    return store_->Create(Asked("KeyService/CreateKey", request, request_id), request);
-  }
-
-  KeyStore::MayChange Allowed(const std::string& key) {
-    static const policy::Principal kAlice = *policy::Principal::Make(v1::OPERATOR, "alice");
-    return *policy::MakeAuthorizedKey<policy::KeyAction::kChange>(kAlice,
-                                                                  directory_->Find(key)->key);
-  }
-
-  Result<v1::Key> Change(const std::string& key, const std::string& request_id,
-                         const std::string& operation, const KeyStore::Transition& transition) {
-    v1::ChangeKeyRequest request;
-    request.set_request_id(request_id);
-    request.set_key(key);
-    return store_->Change(Asked("KeyService/" + operation, request, request_id), Allowed(key),
-                          transition);
-  }
-  Result<v1::Key> DisableKey(const std::string& key, const std::string& request_id) {
-    return Change(key, request_id, "DisableKey", Disable);
-  }
-  Result<v1::Key> Schedule(const std::string& key, const std::string& request_id,
-                           std::uint32_t seconds) {
-    v1::ScheduleKeyDestructionRequest request;
-    request.set_wait_seconds(seconds);
-    return Change(key, request_id, "ScheduleKeyDestruction", [request, this](v1::Key before) {
-      return ScheduleDestruction(std::move(before), request, now_);
-    });
-  }
-  Result<v1::Key> DestroyKey(const std::string& key, const std::string& request_id) {
-    return Change(key, request_id, "DestroyKey",
-                  [this](v1::Key before) { return Destroy(std::move(before), now_); });
-  }
-  Result<v1::Key> Rotate(const std::string& key, const std::string& request_id) {
-    v1::ChangeKeyRequest request;
-    request.set_request_id(request_id);
-    request.set_key(key);
-    return store_->Rotate(Asked("KeyService/RotateKey", request, request_id), Allowed(key));
-  }
-
-  bool InLedger(const std::string& path) { return ledger_.Get(path)->has_value(); }
-  bool NothingPending() {
-    return ledger_.List(ledger::Range::Prefix("/pending/"))->entries.empty();
-  }
-
-  std::shared_ptr<FakeVault> vault_ = std::make_shared<FakeVault>();
-  DirectCore core_{vault_};
-  MemoryLedger ledger_;
-  std::int64_t now_ = 1'800'000'000'000;
-  Barrier barrier_;
-  std::unique_ptr<KeyDirectory> directory_;
-  std::unique_ptr<KeyStore> store_;
-  std::unique_ptr<KeyFeed> feed_;
-};
-
 auto IsCall(v1::CoreRequest::CallCase call, Code code) {
   return [call, code](const v1::CoreRequest& request) -> std::optional<Error> {
     if (request.call_case() != call) return std::nullopt;
     return Error(code, "injected");
   };
 }
+
+class KeyStoreTest : public KeyStoreFixture {};
 
 std::string IdOf(const v1::Key& key) { return key.key_id(); }
 
@@ -441,41 +354,6 @@ TEST_F(KeyStoreTest, TheViewFollowsOtherWritersAndSurvivesALostFeed) {
   ledger_.LoseFeeds();
   write(v1::ENABLED);
   while (directory_->Find("k")->key.state() != v1::ENABLED) std::this_thread::yield();
-}
-
-TEST(KeyDirectoryTest, PagesByNameAndCounts) {
-  KeyDirectory directory;
-  for (int i = 0; i < 25; ++i) {
-    v1::Key key;
-    key.set_key_id(KeyId::Random().Hex());
-    key.set_name("key-" + std::string(1, static_cast<char>('a' + i)));
-    key.set_state(i % 5 == 0 ? v1::DESTROYED : v1::ENABLED);
-    ASSERT_TRUE(directory.Apply(key, ledger::Revision(1)).ok());
-  }
-  const auto living = [](const v1::Key& key) { return key.state() != v1::DESTROYED; };
-  KeyDirectory::Page page = directory.List("", 12, living);
-  EXPECT_EQ(page.keys.size(), 12U);
-  EXPECT_TRUE(page.more);
-  EXPECT_EQ(page.keys.front()->key.name(), "key-b");
-  page = directory.List(page.keys.back()->key.name(), 12, living);
-  EXPECT_EQ(page.keys.size(), 8U);
-  EXPECT_FALSE(page.more);
-  EXPECT_EQ(directory.CountByState()[v1::DESTROYED], 5U);
-  EXPECT_EQ(directory.CountByState()[v1::ENABLED], 20U);
-}
-
-TEST(KeyDirectoryTest, KeepsTheNewer) {
-  KeyDirectory directory;
-  v1::Key key;
-  key.set_key_id(KeyId::Random().Hex());
-  key.set_name("k");
-  key.set_state(v1::DISABLED);
-  ASSERT_TRUE(directory.Apply(key, ledger::Revision(5)).ok());
-  key.set_state(v1::ENABLED);
-  ASSERT_TRUE(directory.Apply(key, ledger::Revision(4)).ok());
-  EXPECT_EQ(directory.Find("k")->key.state(), v1::DISABLED);
-  key.set_key_id("short");
-  EXPECT_FALSE(directory.Apply(key, ledger::Revision(6)).ok());
 }
 
 }  // namespace
