@@ -16,6 +16,9 @@ class Barrier {
   // What a commit was prepared under.
   struct Terms {
     std::vector<std::string> out;  // Sites that need not be waited for.
+    // When the ledger recorded what was before the change. Who has not heard of that may act on
+    // something older still.
+    ledger::Revision before_recorded{};
   };
 
   Barrier() = default;

@@ -215,7 +215,7 @@ Result<std::optional<v1::Key>> KeyStore::TryRotate(const Mutation& mutation, con
   TWINSEAL_ASSIGN_OR_RETURN(const v1::ReplicaBlob blob,
                             Generate(core_, HeaderOf(key, id), mutation.deadline));
   AddVersion(key, blob.header().public_key_der(), clock_());
-  Proposal proposal{id, stored.key, key, ToBytes(blob.replica_blob()), {}};
+  Proposal proposal{id, stored.key, key, ToBytes(blob.replica_blob()), {}, stored.modified};
   ledger::Transaction& transaction = proposal.transaction;
   transaction.guards.push_back(ledger::UnchangedSince{KeyPath(id), stored.modified});
   PutKey(transaction, id, key);
@@ -246,7 +246,7 @@ Result<std::optional<v1::Key>> KeyStore::TryChange(const Mutation* mutation, con
   TWINSEAL_ASSIGN_OR_RETURN(v1::Key key, transition(stored.key));
   if (key.revision() == stored.key.revision()) return RecordNoChange(mutation, stored, deadline);
   TWINSEAL_RETURN_IF_ERROR(CheckSite(key.policy(), site_));
-  Proposal proposal{id, stored.key, key, {}, {}};
+  Proposal proposal{id, stored.key, key, {}, {}, stored.modified};
   ledger::Transaction& transaction = proposal.transaction;
   transaction.guards.push_back(ledger::UnchangedSince{KeyPath(id), stored.modified});
   PutKey(transaction, id, key);
@@ -320,7 +320,8 @@ Result<std::optional<v1::Key>> KeyStore::CommitAndSettle(Proposal proposal,
     RecordAnswer(proposal.transaction, *mutation, Serialized(key), clock_());
   }
   if (NeedsMark(proposal)) MarkPending(proposal);
-  const Barrier::Terms terms = barrier_.Prepare(proposal.transaction);
+  Barrier::Terms terms = barrier_.Prepare(proposal.transaction);
+  terms.before_recorded = proposal.before_recorded;
   TWINSEAL_ASSIGN_OR_RETURN(const ledger::Outcome outcome, Commit(proposal.transaction));
   if (!outcome.committed) return std::optional<v1::Key>();
   // From here the change stands, whatever happens to us.

@@ -82,6 +82,7 @@ class KeyStore {
     v1::Key after;
     Bytes blob;  // The newest version's; empty when the key is destroyed.
     ledger::Transaction transaction;
+    ledger::Revision before_recorded{};
   };
 
   From Source(int attempt) const;

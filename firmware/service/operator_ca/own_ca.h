@@ -16,8 +16,8 @@
 namespace twinseal::service {
 
 inline constexpr std::chrono::hours kCaLife{20 * 365 * 24};
-// Clocks of those who check certificates may be behind ours: by a time zone at the worst, or ours was
-// set wrong when the certificate was made.
+// Clocks of those who check certificates may be behind ours: by a time zone at the worst, or ours
+// was set wrong when the certificate was made.
 inline constexpr std::chrono::hours kBackdating{25};
 
 // Thread-safe once it has its certificate; issuing blocks on the core.

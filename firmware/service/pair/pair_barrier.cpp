@@ -92,7 +92,7 @@ std::vector<v1::UninformedSite> PairBarrier::Await(const Terms& terms, const v1:
   const Deadline lease_over = steady_clock::now() + kLease + kLeaseMargin;
   std::vector<v1::UninformedSite> uninformed;
   const auto name = [&](const std::string& site) {
-    if (before.state() != v1::ENABLED || before.policy().isolation() == v1::STOP) return;
+    if (before.policy().isolation() == v1::STOP) return;
     v1::UninformedSite& one = uninformed.emplace_back();
     one.set_site(site);
     one.set_may_sign_until_unix_ms(clock_() +
@@ -102,16 +102,18 @@ std::vector<v1::UninformedSite> PairBarrier::Await(const Terms& terms, const v1:
   const auto standings = own == nullptr ? std::map<std::string, SeenStanding>() : own->standings();
   for (const auto& [site, progress] : others()) {
     if (!before.key_id().empty() && !Holds(before, site)) continue;
+    // What did not sign before, nobody signs with by mistake: a site that is away hears of it
+    // later. But one that has not heard of what was before may sign by what was before that.
+    const bool harmless = before.state() != v1::ENABLED &&
+                          progress->WaitUntil(terms.before_recorded, steady_clock::now());
     if (std::ranges::find(terms.out, site) != terms.out.end()) {
-      if (standings.at(site).standing.standing() == v1::SiteStanding::SUSPENDED) name(site);
+      const bool suspended = standings.at(site).standing.standing() == v1::SiteStanding::SUSPENDED;
+      if (suspended && !harmless) name(site);
       continue;
     }
-    // What did not sign before, nobody signs with by mistake: a site that is away hears of it
-    // later.
-    const bool harmless = before.state() != v1::ENABLED;
     if (harmless && !progress->contact().reachable) continue;
     if (progress->WaitUntil(revision, lease_over)) continue;
-    name(site);
+    if (!harmless) name(site);
     Suspend(site, progress->contact());
   }
   return uninformed;

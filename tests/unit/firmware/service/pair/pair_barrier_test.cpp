@@ -170,6 +170,19 @@ TEST_F(PairBarrierTest, ASiteThatDoesNotHoldTheKeyIsNotWaitedFor) {
   EXPECT_THAT(b->waited, IsEmpty());
 }
 
+TEST_F(PairBarrierTest, ASiteThatMissedTheLastChangeMayActOnWhatWasBeforeIt) {
+  v1::Key disabled = continues;
+  disabled.set_state(v1::DISABLED);
+  Lose(*c, seconds(0));
+  Prepared change = Commit();
+  b->has = change.outcome.revision;
+  change.terms.before_recorded = ledger::Revision{ledger::Number(change.outcome.revision) - 1};
+  const std::int64_t until = SetClocks::kStart + 10'000 + kLease.count();
+  EXPECT_THAT(Await(change, disabled), ElementsAre(Uninformed("c", until)));
+  c->has = change.terms.before_recorded;
+  EXPECT_THAT(Await(change, disabled), IsEmpty());
+}
+
 TEST_F(PairBarrierTest, ASiteThatIsAwayIsNotWaitedForWhenNothingCouldGoWrongThere) {
   v1::Key disabled = continues;
   disabled.set_state(v1::DISABLED);
