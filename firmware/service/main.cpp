@@ -3,8 +3,6 @@
 #include <cstdlib>
 #include <memory>
 
-#include <fcntl.h>
-#include <fmt/format.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/prctl.h>
@@ -12,8 +10,8 @@
 #include <sys/stat.h>
 
 #include "common/base/standard_streams.h"
+#include "firmware/service/appliance/kept_pin.h"
 #include "firmware/service/appliance/running.h"
-#include "firmware/service/core_link/pin_source.h"
 #include "firmware/service/initialize/setup.h"
 #include "firmware/service/runtime/options.h"
 
@@ -48,30 +46,6 @@ sigset_t BlockSignals() {
   return signals;
 }
 
-// The PIN's source outlives a start that takes its descriptor over. systemd's credential is read
-// anew each time, since it may be another by then.
-class Pin {
- public:
-  static Result<Pin> Take(const Options& options) {
-    if (options.pin_fd < 0 && !CredentialsDirectory().empty()) return Pin(UniqueFd());
-    TWINSEAL_ASSIGN_OR_RETURN(
-        UniqueFd kept,
-        AcquirePin({.fd = options.pin_fd,
-                    .credentials_directory = {},
-                    .prompt = fmt::format("PIN of the HSM token {}: ", options.hsm_token)}));
-    return Pin(std::move(kept));
-  }
-
-  Options For(Options options) const {
-    options.pin_fd = kept_.valid() ? fcntl(kept_.get(), F_DUPFD_CLOEXEC, 0) : -1;
-    return options;
-  }
-
- private:
-  explicit Pin(UniqueFd kept) : kept_(std::move(kept)) {}
-  UniqueFd kept_;
-};
-
 // The signal that ends this life.
 int WaitForEnd(const sigset_t& signals, Running& running) {
   for (;;) {
@@ -83,7 +57,7 @@ int WaitForEnd(const sigset_t& signals, Running& running) {
 }
 
 int Serve(const Options& options, const sigset_t& signals) {
-  Result<Pin> pin = Pin::Take(options);
+  const Result<KeptPin> pin = KeptPin::Take(options);
   if (!pin.ok()) {
     spdlog::error("{}", pin.error().Describe());
     return EXIT_FAILURE;

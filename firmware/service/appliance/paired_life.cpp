@@ -14,8 +14,8 @@
 #include "firmware/service/appliance/running.h"
 #include "firmware/service/pair/holder.h"
 #include "firmware/service/pair/ledger_copy.h"
-#include "firmware/service/pair/site_progress.h"
 #include "firmware/service/pair/pair_paths.h"
+#include "firmware/service/pair/site_progress.h"
 
 namespace twinseal::service {
 namespace {
