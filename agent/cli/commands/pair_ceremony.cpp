@@ -82,6 +82,8 @@ void AddCreate(CLI::App& group, Commands& commands) {
   CLI::App* const app = group.add_subcommand(
       "create", "Join two appliances and this agent into a pair; run it on the agent's host");
   AddCeremonyOptions(*app, *options);
+  app->add_flag("--forget-pair", options->plan.forget_pair,
+                "The pair that this agent was the witness of is over; forget it");
   app->footer(
       "The configuration (TWINSEAL_ENDPOINTS and so on) is that of the appliance whose domain it "
       "is.\n"

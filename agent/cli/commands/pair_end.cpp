@@ -32,7 +32,7 @@ Result<v1::GetPairResponse> AwaitServing(Context& context, Remote& sites,
   const TimeLimit limit(context.surroundings(), kDoneWithin);
   std::string missing;
   while (true) {
-    const Result<v1::GetPairResponse> seen = GetPair(sites, site.endpoint);
+    Result<v1::GetPairResponse> seen = GetPair(sites, site.endpoint);
     if (!seen.ok() && !MayPass(seen.error())) return seen.error();
     const bool settled =
         seen.ok() && !seen->isolated() && (seen->phase() == "alone" || seen->phase() == "paired");
@@ -86,8 +86,10 @@ Status Leave(Context& context, const EndOptions& options) {
     TWINSEAL_ASSIGN_OR_RETURN(const v1::GetPairResponse now, AwaitServing(context, *sites, site));
     if (now.phase() == "alone") {
       PrintEnd(context.out(), now, options.form,
-               fmt::format("Site {} left the pair and goes on by itself, with a ledger of its own.",
-                           Printable(options.site)));
+               fmt::format(
+                   "Site {} left the pair and goes on alone with all that the pair had; the pair "
+                   "is over, and its other site serves no more.",
+                   Printable(options.site)));
       return Ok();
     }
     if (!limit.Wait()) {
@@ -139,8 +141,8 @@ Status Recover(Context& context, const EndOptions& options) {
       sites->CallAt(site.endpoint, "PairingService/RecoverPair", request, response));
   TWINSEAL_ASSIGN_OR_RETURN(const v1::GetPairResponse now, AwaitServing(context, *sites, site));
   PrintEnd(context.out(), now, options.form,
-           fmt::format("Site {0} serves again, by itself. Put new appliances into the lost ones' "
-                       "places: `twinseal pair replace`.",
+           fmt::format("Site {0} serves again, alone. It makes a new pair with another appliance: "
+                       "`twinseal pair create`.",
                        Printable(options.site)));
   return Ok();
 }
@@ -148,8 +150,8 @@ Status Recover(Context& context, const EndOptions& options) {
 void AddLeave(CLI::App& group, Commands& commands) {
   const auto options = std::make_shared<EndOptions>();
   CLI::App* const app = group.add_subcommand(
-      "leave", "Take a site out of its pair; it goes on alone, with all that the pair had");
-  AddSite(*app, options->site, "The site that leaves")->required();
+      "leave", "End a pair: the site goes on alone with all that the pair had");
+  AddSite(*app, options->site, "The site that goes on; the other serves no more")->required();
   AddRequestId(*app, options->request_id);
   AddOutput(*app, options->form);
   app->callback([options, &commands] {

@@ -45,9 +45,9 @@ Result<v1::DomainRelease> ReleaseOf(const v1::CeremonyState& state) {
 
 Status AskJoiner(const Parties& parties, std::string_view procedure,
                  const google::protobuf::Message& request, google::protobuf::Message& response) {
-  const Status asked = parties.stranger.CallAt(0, procedure, request, response);
+  Status asked = parties.stranger.CallAt(0, procedure, request, response);
   if (asked.ok() || !MayKnowMore(asked.error())) return asked;
-  const Status known = parties.joiner.CallAt(0, procedure, request, response);
+  Status known = parties.joiner.CallAt(0, procedure, request, response);
   return known.ok() || !MayKnowMore(known.error()) ? known : asked;
 }
 
@@ -93,10 +93,12 @@ Status Ceremony::BeginOrResume(const CeremonyPlan& plan) {
                                  ? ""
                                  : ", which replaces site " + Printable(state_.replaces())));
   }
+  if (plan.forget_pair) TWINSEAL_RETURN_IF_ERROR(WitnessFiles(agent_).Remove());
   if (plan.replaces.empty() && WitnessFiles(agent_).complete()) {
     return Error(Code::kFailedPrecondition,
                  fmt::format("this agent is a pair's witness already ({}); `twinseal pair replace` "
-                             "puts a new appliance into a lost one's place",
+                             "puts a new appliance into a lost one's place, and when that pair is "
+                             "over, say --forget-pair",
                              Printable(agent_.data_dir)));
   }
   state_.set_id(KeyId::Random().Hex());
@@ -274,18 +276,20 @@ Status Ceremony::Accept(const TimeLimit& limit) {
   return Keep();
 }
 
-// A witness that is one already, of this very domain, goes on with what it has.
+// A witness that is one already, of this very domain, goes on with what it has until the pair has
+// changed.
 Status Ceremony::MakeWitness() {
   if (state_.witness_written()) return Ok();
   const WitnessFiles files(agent_);
   TWINSEAL_ASSIGN_OR_RETURN(const v1::DomainRelease release, ReleaseOf(state_));
-  if (state_.made_witness() || !files.complete()) {
-    if (!state_.made_witness()) {
-      state_.set_made_witness(true);
-      TWINSEAL_RETURN_IF_ERROR(Keep());
-    }
-    TWINSEAL_RETURN_IF_ERROR(CertifyWitness(release.operator_ca_pem()));
+  if (!state_.made_witness() && files.complete()) {
+    return files.CheckDomain(release.config().domain_id());
   }
+  if (!state_.made_witness()) {
+    state_.set_made_witness(true);
+    TWINSEAL_RETURN_IF_ERROR(Keep());
+  }
+  TWINSEAL_RETURN_IF_ERROR(CertifyWitness(release.operator_ca_pem()));
   TWINSEAL_RETURN_IF_ERROR(
       files.WriteState(release.config(), release.operator_ca_pem(), release.ledger_ca_pem()));
   state_.set_witness_written(true);

@@ -32,6 +32,8 @@ struct CeremonyPlan {
   std::string joiner_endpoint;
   std::string replaces;  // The lost site's name; empty when none is replaced.
   std::chrono::seconds confirm_within;
+  // The pair that the agent was the witness of is over: what it kept of that goes away.
+  bool forget_pair = false;
 };
 
 // One thread. Each step is noted before the next: Run() goes on where it was interrupted.

@@ -59,24 +59,33 @@ Status WitnessFiles::WriteCertificate(const std::string& certificate_pem,
   return WritePrivateFile(Path(kCertificateFile), AsBytes(certificate_pem));
 }
 
+Result<v1::WitnessState> WitnessFiles::ReadState() const {
+  v1::WitnessState state;
+  if (!FileExists(Path(kStateFile))) return state;
+  TWINSEAL_ASSIGN_OR_RETURN(const Bytes content, ReadFile(Path(kStateFile), kMaxStateBytes));
+  if (!state.ParseFromArray(content.data(), static_cast<int>(content.size()))) {
+    return Error(Code::kDataLoss,
+                 fmt::format("{} cannot be read; when this agent belongs to no other pair, remove "
+                             "it",
+                             Printable(Path(kStateFile))));
+  }
+  return state;
+}
+
+Status WitnessFiles::CheckDomain(const std::string& domain_id) const {
+  TWINSEAL_ASSIGN_OR_RETURN(const v1::WitnessState state, ReadState());
+  const std::string& there = state.config().domain_id();
+  if (there.empty() || there == domain_id) return Ok();
+  return Error(Code::kFailedPrecondition,
+               fmt::format("this agent is the witness of another pair; use another data_dir than "
+                           "{}",
+                           Printable(settings_.data_dir)));
+}
+
 Status WitnessFiles::WriteState(const v1::PairConfig& config, const std::string& operator_ca_pem,
                                 const std::string& ledger_ca_pem) const {
-  v1::WitnessState state;
-  if (FileExists(Path(kStateFile))) {
-    TWINSEAL_ASSIGN_OR_RETURN(const Bytes content, ReadFile(Path(kStateFile), kMaxStateBytes));
-    if (!state.ParseFromArray(content.data(), static_cast<int>(content.size()))) {
-      return Error(Code::kDataLoss,
-                   fmt::format("{} cannot be read; when this agent belongs to no other pair, "
-                               "remove it",
-                               Printable(Path(kStateFile))));
-    }
-    if (!state.config().domain_id().empty() && state.config().domain_id() != config.domain_id()) {
-      return Error(Code::kFailedPrecondition,
-                   fmt::format("this agent is the witness of another pair; use another data_dir "
-                               "than {}",
-                               Printable(settings_.data_dir)));
-    }
-  }
+  TWINSEAL_RETURN_IF_ERROR(CheckDomain(config.domain_id()));
+  TWINSEAL_ASSIGN_OR_RETURN(v1::WitnessState state, ReadState());
   const std::string before = state.SerializeAsString();
   *state.mutable_config() = config;
   state.set_operator_ca_pem(operator_ca_pem);

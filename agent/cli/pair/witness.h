@@ -18,18 +18,22 @@ class WitnessFiles {
 
   // Whether the agent belongs to a pair already.
   bool complete() const;
+  // failed_precondition when it is the witness of another domain.
+  Status CheckDomain(const std::string& domain_id) const;
 
   // A request for the key in agent.key, which is made when there is none.
   Result<std::string> RequestCertificate() const;
-  // The certificate, its CA, and at last the state, which is what the daemon waits for. A state
-  // that is there keeps what the daemon has noted in it.
   Status WriteCertificate(const std::string& certificate_pem, const std::string& ca_pem) const;
+  // What the daemon waits for. A state that is there keeps what the daemon has noted in it. Errors
+  // as of CheckDomain.
   Status WriteState(const v1::PairConfig& config, const std::string& operator_ca_pem,
                     const std::string& ledger_ca_pem) const;
 
   Status Remove() const;
 
  private:
+  // One without a pair when there is no file.
+  Result<v1::WitnessState> ReadState() const;
   std::string Path(const std::string& name) const { return settings_.data_dir + "/" + name; }
 
   const AgentSettings& settings_;

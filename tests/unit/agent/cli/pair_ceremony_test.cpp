@@ -267,6 +267,21 @@ TEST_F(PairCeremony, AWitnessJoinsNoSecondPair) {
   EXPECT_THAT(Create().err, HasSubstr("this agent is a pair's witness already"));
 }
 
+TEST_F(PairCeremony, AWitnessWhosePairIsOverJoinsTheNext) {
+  EXPECT_EQ(Create().status, ExitStatus::kDone);
+  v1::WitnessState old;
+  ASSERT_TRUE(old.ParseFromString(Content("agent/state")));
+  old.mutable_config()->set_domain_id("0000");
+  File("agent/state", old.SerializeAsString());
+  PlayedPair next(appliances, strangers[kJoiner], elsewhere[kJoiner]);
+  next.holder_confirmed = next.joiner_confirmed = true;
+  const Outcome outcome = Create({"--forget-pair"});
+  EXPECT_EQ(outcome.status, ExitStatus::kDone) << outcome.err;
+  v1::WitnessState state;
+  ASSERT_TRUE(state.ParseFromString(Content("agent/state")));
+  EXPECT_EQ(state.config().domain_id(), "d0d0");
+}
+
 TEST_F(PairCeremony, WhatTheConfigurationLacksIsNamed) {
   File("agent.conf", "peer_address = \"192.0.2.3:2380\"\n");
   EXPECT_THAT(Create().err, EndsWith("agent.conf does not say where the agent's folder is; set "

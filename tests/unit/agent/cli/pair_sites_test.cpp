@@ -181,7 +181,9 @@ TEST_F(PairSites, LeavingWaitsUntilTheSiteIsAlone) {
   };
   const Outcome outcome = Twinseal({"pair", "leave", "b"});
   EXPECT_EQ(outcome.status, ExitStatus::kDone) << outcome.err;
-  EXPECT_EQ(outcome.out, "Site b left the pair and goes on by itself, with a ledger of its own.\n");
+  EXPECT_EQ(outcome.out,
+            "Site b left the pair and goes on alone with all that the pair had; the pair is over, "
+            "and its other site serves no more.\n");
   EXPECT_EQ(EndpointOf("PairingService/LeavePair"), 1U);
   EXPECT_EQ(appliances.Last<v1::LeavePairRequest>("PairingService/LeavePair").site(), "b");
 }
@@ -203,7 +205,7 @@ TEST_F(PairSites, RecoveryIsAskedForTwice) {
   const Outcome outcome = Twinseal({"pair", "recover", "a", "--yes-recover", "a"});
   EXPECT_EQ(outcome.status, ExitStatus::kDone) << outcome.err;
   EXPECT_THAT(outcome.err, HasSubstr("This is the last resort. Site a goes on alone"));
-  EXPECT_THAT(outcome.out, HasSubstr("Site a serves again, by itself."));
+  EXPECT_THAT(outcome.out, HasSubstr("Site a serves again, alone."));
   EXPECT_EQ(EndpointOf("PairingService/RecoverPair"), 0U);
 }
 

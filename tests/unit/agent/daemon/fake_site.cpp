@@ -59,6 +59,11 @@ int FakeSite::pair_asked() const {
   return asked_;
 }
 
+void FakeSite::TakesIn(std::function<Status()> take_in) {
+  const MutexLock lock(mutex_);
+  take_in_ = std::move(take_in);
+}
+
 void FakeSite::RefuseCertificates() {
   const MutexLock lock(mutex_);
   refuses_ = true;
@@ -98,6 +103,10 @@ connect::Router FakeSite::Routes() {
         response.set_ledger_ca_pem(ledger_ca_.certificate().Pem());
         response.set_operator_ca_pem(operator_ca_.certificate().Pem());
         *response.mutable_config() = pair_.config();
+        if (request->member_is_new() && take_in_ != nullptr) {
+          if (const Status taken_in = take_in_(); !taken_in.ok()) return reply(taken_in.error());
+          response.set_member_taken_in(true);
+        }
         reply(response);
       });
   return router;

@@ -1,6 +1,7 @@
 // A site of a pair as the agent calls it, with certificates of a test's CAs. For tests.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -28,6 +29,8 @@ class FakeSite {
   // What was asked of it.
   int certificates_issued() const;
   int pair_asked() const;
+  // Called for a place whose member has lost its data: whether it is taken in.
+  void TakesIn(std::function<Status()> take_in);
   // Refuses certificates from now on.
   void RefuseCertificates();
 
@@ -45,6 +48,7 @@ class FakeSite {
   v1::GetPairResponse pair_ TWINSEAL_GUARDED_BY(mutex_);
   bool refuses_ TWINSEAL_GUARDED_BY(mutex_) = false;
   int issued_ TWINSEAL_GUARDED_BY(mutex_) = 0;
+  std::function<Status()> take_in_ TWINSEAL_GUARDED_BY(mutex_);
   int asked_ TWINSEAL_GUARDED_BY(mutex_) = 0;
 
   std::unique_ptr<connect::Server> server_;

@@ -2,6 +2,8 @@
 // they are ready.
 #include "agent/daemon/pair_life.h"
 
+#include <atomic>
+
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
@@ -10,6 +12,7 @@
 #include "common/client/caller.h"
 #include "common/connect/server.h"
 #include "common/crypto/provisional_tls.h"
+#include "common/etcd/cluster.h"
 #include "tests/support/etcd_cluster.h"
 #include "tests/support/results.h"
 #include "tests/unit/agent/daemon/fake_site.h"
@@ -108,6 +111,11 @@ class PairLifeTest : public testing::Test {
       if (place.name() == name) return place.ready();
     return false;
   }
+  static std::string ReasonOf(const v1::GetPairHealthResponse& health, const std::string& name) {
+    for (const v1::PlaceHealth& place : health.places())
+      if (place.name() == name) return place.reason();
+    return "";
+  }
   // Of the member, as monitoring sees it.
   std::uint64_t MemberRestarts() const {
     const std::string metrics = health_.Metrics();
@@ -194,6 +202,61 @@ TEST_F(PairLifeTest, SaysWhyItGetsNoCertificates) {
   while (told().empty() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
   EXPECT_THAT(told(), HasSubstr("no place of this pair"));
   EXPECT_THAT(health_.Ready(), FailsWith(Code::kUnavailable, "no place of this pair"));
+}
+
+TEST_F(PairLifeTest, AMemberThatLostItsDataIsTakenInAsANewOne) {
+  Pair(Config());
+  cluster_.Start("a");
+  cluster_.Start("b");
+  Live();
+  const v1::GetPairHealthResponse before = AwaitHealth(AllReady);
+  life_.reset();
+  std::filesystem::remove_all(options_.data_dir / "etcd" / "test");
+  std::atomic<std::uint64_t> added = 0;
+  const auto take_in = [&]() -> Status {
+    if (added != 0) return Ok();
+    const auto gateway = *etcd::Gateway::Create(cluster_.GatewayTo({"a"}));
+    TWINSEAL_ASSIGN_OR_RETURN(const auto members, etcd::Members(*gateway));
+    for (const etcd::ClusterMember& member : members) {
+      if (member.name != "agent") continue;
+      TWINSEAL_RETURN_IF_ERROR(etcd::RemoveMember(*gateway, member.id));
+    }
+    // Refused for some seconds, until etcd trusts the two that are left.
+    TWINSEAL_ASSIGN_OR_RETURN(const etcd::ClusterMember learner,
+                              etcd::AddLearner(*gateway, options_.peer_address));
+    added = learner.id;
+    return Ok();
+  };
+  a_.TakesIn(take_in);
+  b_.TakesIn(take_in);
+  Live();
+  AwaitHealth([](const v1::GetPairHealthResponse& health) {
+    return ReasonOf(health, "agent").find("catches up") != std::string::npos;
+  });
+  // As each site does.
+  const auto gateway = *etcd::Gateway::Create(cluster_.GatewayTo({"a"}));
+  const auto end = std::chrono::steady_clock::now() + EtcdCluster::kPatience;
+  Status promoted = etcd::Promote(*gateway, added);
+  while (!promoted.ok() && std::chrono::steady_clock::now() < end)
+    promoted = etcd::Promote(*gateway, added);
+  ASSERT_THAT(promoted, Succeeds());
+  const v1::GetPairHealthResponse after = AwaitHealth(AllReady);
+  EXPECT_GE(after.ledger_revision(), before.ledger_revision());
+}
+
+TEST_F(PairLifeTest, ASiteThatCannotTakeItInLeavesItOut) {
+  Pair(Config());
+  v1::WitnessState state = Kept();
+  state.set_seen_cluster_token("test");
+  Write("state", state.SerializeAsString());
+  cluster_.Start("a");
+  cluster_.Start("b");
+  Live();
+  AwaitHealth([](const v1::GetPairHealthResponse& health) {
+    return ReasonOf(health, "agent").find("does not take this place's member in") !=
+           std::string::npos;
+  });
+  EXPECT_FALSE(std::filesystem::exists(options_.data_dir / "etcd" / "test"));
 }
 
 TEST_F(PairLifeTest, FollowsANewerRecordThatASiteTellsOf) {
