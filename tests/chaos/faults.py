@@ -10,8 +10,8 @@ from bench_sites import faults
 from bench_sites.bench import Bench
 from bench_sites.errors import BenchError
 from bench_sites.layout import AGENT
+from support.surroundings import change_surroundings
 
-from . import surroundings
 from .stutter import Stutter
 
 FULL_DISK_FILE_BYTES = 64 * 1024
@@ -136,11 +136,11 @@ def _limit_files(scene: Scene, name: str, size: int) -> None:
 
 
 def _slow_disk(scene: Scene, where: tuple[str, ...]) -> None:
-    surroundings.change(scene.bench.place(where[0]), sync_delay_seconds=0.05)
+    change_surroundings(scene.bench.place(where[0]), sync_delay_seconds=0.05)
 
 
 def _plain_surroundings(scene: Scene, where: tuple[str, ...]) -> None:
-    surroundings.change(scene.bench.place(where[0]))
+    change_surroundings(scene.bench.place(where[0]))
 
 
 def _stutter(scene: Scene, where: tuple[str, ...]) -> None:
@@ -153,7 +153,7 @@ def _end_stutter(scene: Scene, where: tuple[str, ...]) -> None:
 
 
 def _clock(seconds: float) -> Harm:
-    return lambda scene, where: surroundings.change(scene.bench.place(where[0]), clock_offset_seconds=seconds)
+    return lambda scene, where: change_surroundings(scene.bench.place(where[0]), clock_offset_seconds=seconds)
 
 
 def _change_links(**changes: float) -> Harm:

@@ -19,8 +19,8 @@ from bench_sites.errors import BenchError
 from bench_sites.layout import REPOSITORY, BenchFiles
 from bench_sites.network import CLIENT
 from support.api import Api, Identity
+from support.surroundings import surroundings_of
 
-from . import surroundings
 from .clients import Changer, Client, Creator, KeyPlan, Signer, Steady, Worker
 from .faults import KINDS, Act, Scene, Schedule, heal, inject
 from .history import History
@@ -191,7 +191,7 @@ def _run(options: argparse.Namespace) -> int:
     try:
         bench.programs.check()
         bench.prepare_pair(seed=options.seed,
-                           environment=lambda place: surroundings.environment(place, bench.programs))
+                           environment=lambda place: surroundings_of(place, bench.programs))
         bench.pair()
         fine = _perform_and_check(bench, folder / "history.jsonl", options)
     finally:

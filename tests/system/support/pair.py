@@ -5,6 +5,7 @@ from typing import Callable
 
 from bench_sites.bench import API_PORT
 from bench_sites.network import CLIENT
+from bench_sites.place import Place
 from bench_sites.site import Site
 
 from .api import Api, ApiError
@@ -22,8 +23,15 @@ class PairTest(Appliances):
         super().setUpClass()
         cls.bench = new_bench(cls.folder / "bench")
         cls.addClassCleanup(cls.bench.down)
-        cls.bench.up(["a", "b"])
+        cls.bench.programs.check()
+        cls.bench.prepare_pair(environment=cls.environment)
+        cls.bench.pair()
         cls.operator = operator_of(cls.bench)
+
+    @classmethod
+    def environment(cls, _: Place) -> dict[str, str]:
+        """Further variables for the place's service."""
+        return {}
 
     def setUp(self) -> None:
         super().setUp()

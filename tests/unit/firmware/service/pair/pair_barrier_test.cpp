@@ -149,8 +149,9 @@ TEST_F(PairBarrierTest, NamesNobodyWhoMayNotGoOn) {
 TEST_F(PairBarrierTest, WhoHasNotHeardOfWhatWasBeforeMayActOnSomethingOlder) {
   v1::Key disabled = continues;
   disabled.set_state(v1::DISABLED);
+  const Prepared earlier = Commit();
   Prepared change = Commit();
-  change.terms.before_recorded = ledger::Revision{ledger::Number(change.outcome.revision) - 1};
+  change.terms.before_recorded = earlier.outcome.revision;
   b->has = change.terms.before_recorded;
   Lose(*b, seconds(0));
   Lose(*c, seconds(0));
@@ -168,19 +169,6 @@ TEST_F(PairBarrierTest, ASiteThatDoesNotHoldTheKeyIsNotWaitedFor) {
   ASSERT_EQ(uninformed.size(), 1U);
   EXPECT_EQ(uninformed[0].site(), "c");
   EXPECT_THAT(b->waited, IsEmpty());
-}
-
-TEST_F(PairBarrierTest, ASiteThatMissedTheLastChangeMayActOnWhatWasBeforeIt) {
-  v1::Key disabled = continues;
-  disabled.set_state(v1::DISABLED);
-  Lose(*c, seconds(0));
-  Prepared change = Commit();
-  b->has = change.outcome.revision;
-  change.terms.before_recorded = ledger::Revision{ledger::Number(change.outcome.revision) - 1};
-  const std::int64_t until = SetClocks::kStart + 10'000 + kLease.count();
-  EXPECT_THAT(Await(change, disabled), ElementsAre(Uninformed("c", until)));
-  c->has = change.terms.before_recorded;
-  EXPECT_THAT(Await(change, disabled), IsEmpty());
 }
 
 TEST_F(PairBarrierTest, ASiteThatIsAwayIsNotWaitedForWhenNothingCouldGoWrongThere) {

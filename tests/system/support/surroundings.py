@@ -10,8 +10,8 @@ from bench_sites.layout import Programs
 from bench_sites.place import Place
 
 
-def environment(place: Place, programs: Programs) -> dict[str, str]:
-    """With which the place's service is to be started."""
+def surroundings_of(place: Place, programs: Programs) -> dict[str, str]:
+    """Variables with which the place's service is to be started."""
     library = programs.folder.parent / "lib" / "libtwinseal_surroundings.so"
     if not library.exists():
         raise BenchError(f"{library} is not built; tools/chaos builds it.")
@@ -19,7 +19,7 @@ def environment(place: Place, programs: Programs) -> dict[str, str]:
     return {"LD_PRELOAD": str(library), "TWINSEAL_SURROUNDINGS": str(_file(place))}
 
 
-def change(place: Place, clock_offset_seconds: float = 0.0, sync_delay_seconds: float = 0.0) -> None:
+def change_surroundings(place: Place, clock_offset_seconds: float = 0.0, sync_delay_seconds: float = 0.0) -> None:
     """At once, while it runs."""
     descriptor = os.open(_file(place), os.O_WRONLY)
     try:

@@ -1,0 +1,117 @@
+"""Faults of a pair's machines: what a site does when its files are old, its clock is off, its disk slow or full."""
+
+import os
+import resource
+import shutil
+import unittest
+
+from bench_sites.site import Site
+from support.api import ApiError
+from support.pair import PairTest
+from support.surroundings import change_surroundings, surroundings_of
+
+HOUR = 3600.0
+
+# A write beyond it fails as on a full disk; small files, as the emulated HSM's, still fit.
+FULL_DISK_FILE_BYTES = 64 * 1024
+
+
+class MachineFaults(PairTest):
+    @classmethod
+    def environment(cls, place) -> dict[str, str]:
+        return surroundings_of(place, cls.bench.programs)
+
+    def mend(self) -> None:
+        for site in self.bench.sites():
+            change_surroundings(site)
+        super().mend()
+
+    def works(self, key: str, *sites: str) -> None:
+        """Changes at each of the sites are in force at all of them."""
+        for number, changed_at in enumerate(sites):
+            self.api_of(changed_at).change("KeyService/DisableKey", key=key)
+            for site in sites:
+                with self.assertRaises(ApiError) as refused:
+                    self.api_of(site).sign(key, os.urandom(32))
+                self.assertEqual("failed_precondition", refused.exception.code)
+            self.api_of(changed_at).change("KeyService/EnableKey", key=key)
+            for site in sites:
+                self.api_of(site).sign(key, os.urandom(32))
+
+    def test_a_clock_that_is_an_hour_off(self):
+        self.api_of("a").create_key("clock")
+        for offset in (HOUR, -HOUR):
+            with self.subTest(offset=offset):
+                change_surroundings(self.site("a"), clock_offset_seconds=offset)
+                self.works("clock", "a", "b")
+                # It comes up with that clock, too, and gets its certificates made by it.
+                self.site("a").stop()
+                self.site("a").start()
+                self.works("clock", "a", "b")
+                change_surroundings(self.site("a"))
+                self.works("clock", "a", "b")
+
+    def test_a_slow_disk_slows_its_own_site_only(self):
+        self.api_of("a").create_key("slow")
+        change_surroundings(self.site("a"), sync_delay_seconds=0.2)
+        self.works("slow", "a", "b")
+
+    def test_a_full_disk_at_one_site(self):
+        self.api_of("a").create_key("full")
+        self.limit_files(self.site("b"), FULL_DISK_FILE_BYTES)
+        here, there = self.api_of("a"), self.api_of("b")
+        self.until("site b refuses", lambda: self.fills(there))
+        for _ in range(5):
+            here.change("KeyService/DisableKey", key="full")
+            here.change("KeyService/EnableKey", key="full")
+            here.sign("full", os.urandom(32))
+        self.limit_files(self.site("b"), resource.RLIM_INFINITY)
+        self.site("b").wait_until_ready()
+        self.until("site b signs again", lambda: bool(self.api_of("b").sign("full", os.urandom(32))))
+        self.works("full", "a", "b")
+
+    def fills(self, api) -> bool:
+        try:
+            for _ in range(50):
+                api.sign("full", os.urandom(32))
+            return False
+        except ApiError as refused:
+            self.assertIn(refused.code, ("unavailable", "resource_exhausted"))
+            return True
+
+    @staticmethod
+    def limit_files(site: Site, size: int) -> None:
+        for pid in site.process().session():
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+    def test_an_old_copy_of_a_sites_files_is_refused(self):
+        self.api_of("a").create_key("old")
+        site = self.site("b")
+        site.stop()
+        saved = self.folder / "saved"
+        shutil.copytree(site.files.data, saved)
+        site.start()
+        self.works("old", "a", "b")
+        site.stop()
+        shutil.rmtree(site.files.data)
+        shutil.copytree(saved, site.files.data)
+        end_of_log = site.files.log.stat().st_size
+        site.start(wait=False)
+
+        def said() -> bool:
+            with site.files.log.open() as log:
+                log.seek(end_of_log)
+                text = log.read()
+            return "older" in text or "backwards" in text
+
+        self.until("the site says why it does not serve", said)
+        self.assertNotEqual("", site.not_ready())
+        with self.assertRaises((ApiError, OSError)):
+            self.api_of("b").sign("old", os.urandom(32))
+        # The other site goes on.
+        self.api_of("a").sign("old", os.urandom(32))
+        self.api_of("a").create_key("made-without-it")
+
+
+if __name__ == "__main__":
+    unittest.main()
