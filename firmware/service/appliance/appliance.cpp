@@ -40,6 +40,8 @@ constexpr std::chrono::seconds kCoreReadyWork{30};
 // others.
 constexpr std::size_t kPoolThreads = 8;
 constexpr std::size_t kPoolQueue = 512;
+// A change of a paired appliance waits for other places most of its time.
+constexpr std::size_t kPairedPoolThreads = 64;
 // For what anybody may ask (/readyz, /metrics), so that it takes nobody's place.
 constexpr std::size_t kWatcherThreads = 1;
 constexpr std::size_t kWatcherQueue = 64;
@@ -85,7 +87,7 @@ struct Appliance::Parts {
         barrier(files.late == nullptr ? std::make_unique<Barrier>()
                                       : std::make_unique<PairBarrier>(SystemMilliseconds)),
         foundation(files, core, *barrier, site),
-        pool(kPoolThreads, kPoolQueue),
+        pool(files.late == nullptr ? kPoolThreads : kPairedPoolThreads, kPoolQueue),
         watchers(kWatcherThreads, kWatcherQueue),
         recorder(*audit, metrics),
         in_flight(InFlightLimits{}),

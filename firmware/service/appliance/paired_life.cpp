@@ -1,5 +1,6 @@
 #include "firmware/service/appliance/paired_life.h"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 #include <utility>
@@ -15,7 +16,9 @@
 #include "firmware/service/pair/holder.h"
 #include "firmware/service/pair/ledger_copy.h"
 #include "firmware/service/pair/pair_paths.h"
+#include "firmware/service/pair/places.h"
 #include "firmware/service/pair/site_progress.h"
+#include "firmware/service/pair/transcript.h"
 
 namespace twinseal::service {
 namespace {
@@ -49,14 +52,19 @@ PairedLife::PairedLife(const Options& options, Files& files, Foundation& foundat
       barrier_(barrier),
       serving_(std::move(serving)),
       lease_(foundation.store.site(), *files.late, foundation.feed.applied(), SystemMilliseconds),
-      membership_(MembershipOf(options, files), *files.pair, core, foundation.ledger_ca,
-                  *files.late,
-                  [this] {
-                    Status opened = Opened();
-                    const MutexLock lock(mutex_);
-                    not_ready_ = opened.ok() ? "" : opened.error().message();
-                    return opened;
-                  }),
+      membership_(
+          MembershipOf(options, files), *files.pair, core, foundation.ledger_ca, *files.late,
+          [this] {
+            Status opened = Opened();
+            const MutexLock lock(mutex_);
+            not_ready_ = opened.ok() ? "" : opened.error().message();
+            return opened;
+          },
+          [this] {
+            if (const Status taken = TakeNewerConfig(); !taken.ok()) {
+              spdlog::warn("following the pair's record: {}", taken.error().message());
+            }
+          }),
       maintenance_(foundation.store.site(), *files.late, lease_, barrier, membership_,
                    SystemMilliseconds) {}
 
@@ -163,9 +171,41 @@ Status PairedLife::FollowConfig() {
     options.certificate_pem = site_certificate_;
     TWINSEAL_ASSIGN_OR_RETURN(options.key_pem, site_key_->Pem());
     options.proxy = options_.proxy;
-    TWINSEAL_ASSIGN_OR_RETURN(others[place.name()], SiteProgress::Start(std::move(options)));
+    TWINSEAL_ASSIGN_OR_RETURN(
+        others[place.name()],
+        SiteProgress::Start(std::move(options), state.config().epoch(),
+                            [this](const v1::PairConfig& newer) { Hear(newer); }));
   }
   barrier_.Open(lease_, *files_.late, std::move(others));
+  return Ok();
+}
+
+void PairedLife::Hear(const v1::PairConfig& newer) {
+  const MutexLock lock(mutex_);
+  heard_ = newer;
+}
+
+// The pair has changed behind this site's back: places are elsewhere, or this appliance's place is
+// another's.
+Status PairedLife::TakeNewerConfig() {
+  std::optional<v1::PairConfig> newer;
+  {
+    const MutexLock lock(mutex_);
+    newer.swap(heard_);
+  }
+  const v1::PairState state = files_.pair->state();
+  if (!newer || newer->epoch() <= state.config().epoch()) return Ok();
+  const v1::Place* const own = FindPlace(state.config(), state.site());
+  const bool fenced =
+      own != nullptr &&
+      std::ranges::count(newer->fenced(), FingerprintOf(own->identity_public_key_der())) > 0;
+  TWINSEAL_RETURN_IF_ERROR(files_.pair->Change([&](v1::PairState& next) {
+    *next.mutable_config() = *newer;
+    if (fenced) next.set_phase(v1::PairState::FENCED);
+  }));
+  if (!fenced) return FollowConfig();
+  spdlog::error("another appliance has taken the place of this one in the pair");
+  AskForRestart();
   return Ok();
 }
 

@@ -55,6 +55,8 @@ class PairedLife {
   Status TakeLedgerAlong();
   void RemoveOwnLedger();
   Status MakeSiteIdentity();
+  void Hear(const v1::PairConfig& newer) TWINSEAL_EXCLUDES(mutex_);
+  Status TakeNewerConfig() TWINSEAL_EXCLUDES(mutex_);
 
   const Options& options_;
   Files& files_;
@@ -66,6 +68,7 @@ class PairedLife {
   bool following_ = false;  // These two are the membership's thread's own.
   bool met_ = false;
 
+  std::optional<v1::PairConfig> heard_ TWINSEAL_GUARDED_BY(mutex_);
   Mutex meeting_;
   std::optional<crypto::SoftwareKey> site_key_ TWINSEAL_GUARDED_BY(meeting_);
   std::string site_certificate_ TWINSEAL_GUARDED_BY(meeting_);

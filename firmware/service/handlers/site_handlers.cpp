@@ -71,12 +71,15 @@ void SiteHandlers::AwaitApplied(const v1::AwaitAppliedRequest& request, Deadline
   // Before the caller stops waiting, so that it knows that this site is there.
   const Deadline answer_by =
       std::min(deadline - kAnswerBefore, std::chrono::steady_clock::now() + kPatience);
-  applied_.When(ledger::Revision{request.revision()}, answer_by,
-                [respond = std::move(respond)](ledger::Revision applied) {
-                  v1::AwaitAppliedResponse response;
-                  response.set_applied(ledger::Number(applied));
-                  respond(std::move(response));
-                });
+  applied_.When(
+      ledger::Revision{request.revision()}, answer_by,
+      [respond = std::move(respond), epoch = request.epoch(), this](ledger::Revision applied) {
+        v1::AwaitAppliedResponse response;
+        const v1::PairState state = file_.state();
+        if (state.config().epoch() > epoch) *response.mutable_config() = state.config();
+        response.set_applied(ledger::Number(applied));
+        respond(std::move(response));
+      });
 }
 
 void SiteHandlers::SetMaintenance(Call<v1::SetMaintenanceRequest> call,

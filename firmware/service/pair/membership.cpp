@@ -30,13 +30,15 @@ constexpr std::string_view kSealPurpose = "ledger-seal";
 }  // namespace
 
 Membership::Membership(MembershipOptions options, PairFile& file, CoreSupervisor& core,
-                       LedgerCa& ledger_ca, LateLedger& ledger, std::function<Status()> opened)
+                       LedgerCa& ledger_ca, LateLedger& ledger, std::function<Status()> opened,
+                       std::function<void()> tend)
     : options_(std::move(options)),
       file_(file),
       core_(core),
       ledger_ca_(ledger_ca),
       ledger_(ledger),
-      opened_(std::move(opened)) {}
+      opened_(std::move(opened)),
+      tend_(std::move(tend)) {}
 
 Membership::~Membership() { Stop(); }
 
@@ -265,6 +267,7 @@ Result<std::uint64_t> Membership::ReplaceMember(const std::string& name,
 void Membership::Tend() {
   KeepSighting();
   PromoteLearners();
+  tend_();
   KeepRoom();
   if (steady_clock::now() < renew_at_) return;
   const Result<etcd::MemberTls> tls = MakeTls(steady_clock::now() + kCoreTime);

@@ -18,10 +18,12 @@ constexpr milliseconds kRetry{200};
 
 }  // namespace
 
-Result<std::unique_ptr<SiteProgress>> SiteProgress::Start(connect::ClientOptions options) {
+Result<std::unique_ptr<SiteProgress>> SiteProgress::Start(connect::ClientOptions options,
+                                                          std::uint64_t epoch, OnConfig on_config) {
   TWINSEAL_ASSIGN_OR_RETURN(std::unique_ptr<client::Caller> caller,
                             client::Caller::Create(std::move(options)));
-  std::unique_ptr<SiteProgress> progress(new SiteProgress(std::move(caller)));
+  std::unique_ptr<SiteProgress> progress(
+      new SiteProgress(std::move(caller), epoch, std::move(on_config)));
   for (int i = 0; i < kQuestions; ++i) {
     progress->threads_.emplace_back([self = progress.get()] { self->Run(); });
   }
@@ -49,6 +51,7 @@ void SiteProgress::Run() {
     v1::AwaitAppliedRequest request;
     // One that did not answer is asked for what it has at once.
     request.set_revision(answered ? ledger::Number(known_.now()) + 1 : 0);
+    request.set_epoch(epoch_);
     asked_before = true;
     v1::AwaitAppliedResponse response;
     connect::CallOptions options;
@@ -56,6 +59,7 @@ void SiteProgress::Run() {
     const Status asked =
         caller_->CallAt(0, "/twinseal.v1.SiteService/AwaitApplied", request, response, options);
     if (asked.ok()) known_.Advance(ledger::Revision{response.applied()});
+    if (asked.ok() && response.config().epoch() > epoch_) on_config_(response.config());
     Note(asked);
     answered = asked.ok();
   }

@@ -1,8 +1,9 @@
 // How far another site's view is, as that site says.
 #pragma once
 
-#include <atomic>
 #include <chrono>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +15,7 @@
 #include "common/ledger/ledger.h"
 #include "firmware/service/keys/applied.h"
 #include "firmware/service/pair/other_site.h"
+#include "twinseal/v1/pair.pb.h"
 
 namespace twinseal::service {
 
@@ -21,8 +23,13 @@ namespace twinseal::service {
 // change is under way as soon as the site has it. Thread-safe.
 class SiteProgress final : public OtherSite {
  public:
+  // Told of a newer record of the pair than that of `epoch`; from a thread of its own, must not
+  // destroy the progress.
+  using OnConfig = std::function<void(const v1::PairConfig&)>;
+
   // `options` name the site's one endpoint.
-  static Result<std::unique_ptr<SiteProgress>> Start(connect::ClientOptions options);
+  static Result<std::unique_ptr<SiteProgress>> Start(connect::ClientOptions options,
+                                                     std::uint64_t epoch, OnConfig on_config);
   ~SiteProgress() override;
 
   bool WaitUntil(ledger::Revision revision, Deadline deadline) override {
@@ -31,13 +38,16 @@ class SiteProgress final : public OtherSite {
   Contact contact() const override TWINSEAL_EXCLUDES(mutex_);
 
  private:
-  explicit SiteProgress(std::unique_ptr<client::Caller> caller) : caller_(std::move(caller)) {}
+  SiteProgress(std::unique_ptr<client::Caller> caller, std::uint64_t epoch, OnConfig on_config)
+      : caller_(std::move(caller)), epoch_(epoch), on_config_(std::move(on_config)) {}
 
   void Run();
   void Note(const Status& asked) TWINSEAL_EXCLUDES(mutex_);
   bool Pause() TWINSEAL_EXCLUDES(mutex_);
 
   const std::unique_ptr<client::Caller> caller_;
+  const std::uint64_t epoch_;
+  const OnConfig on_config_;
   Applied known_;
   mutable Mutex mutex_;
   Condition stops_;
