@@ -59,13 +59,14 @@ void CertificateDesk::Stop() {
   if (asks != nullptr) asks->Stop();
 }
 
-Result<PlaceCertificates> CertificateDesk::Ask(const v1::WitnessState& state) {
+Result<PlaceCertificates> CertificateDesk::Ask(const v1::WitnessState& state, bool new_member) {
   TWINSEAL_ASSIGN_OR_RETURN(const std::shared_ptr<client::Caller> sites, CallerOf(state));
   TWINSEAL_ASSIGN_OR_RETURN(const crypto::SoftwareKey member_key, crypto::SoftwareKey::Generate());
   TWINSEAL_ASSIGN_OR_RETURN(const crypto::SoftwareKey server_key, crypto::SoftwareKey::Generate());
   v1::IssuePlaceCertificatesRequest request;
   TWINSEAL_ASSIGN_OR_RETURN(*request.mutable_member_csr_pem(), RequestFor(member_key));
   TWINSEAL_ASSIGN_OR_RETURN(*request.mutable_server_csr_pem(), RequestFor(server_key));
+  request.set_member_is_new(new_member);
   v1::IssuePlaceCertificatesResponse issued;
   connect::CallOptions call;
   call.timeout = kCallTime;
@@ -93,6 +94,7 @@ Result<PlaceCertificates> CertificateDesk::Ask(const v1::WitnessState& state) {
   certificates.ledger_client.certificate_pem = issued.member_certificate_pem();
   TWINSEAL_ASSIGN_OR_RETURN(certificates.ledger_client.key_pem, member_key.Pem());
   certificates.config = issued.config();
+  certificates.taken_in = issued.member_taken_in();
   certificates.renew_at =
       std::chrono::steady_clock::now() + std::min(HalfLife(server), HalfLife(member));
   return certificates;

@@ -22,6 +22,7 @@ struct PlaceCertificates {
   https::Identity ledger_client;  // The same certificate, for calls to the own member.
   std::shared_ptr<const crypto::ServerTls> server;
   v1::PairConfig config;  // As the site knows it.
+  bool taken_in = false;  // The ledger expects this place's member as a new one.
   std::chrono::steady_clock::time_point renew_at;
 };
 
@@ -34,8 +35,10 @@ class CertificateDesk {
 
   // Asks the sites of the pair's record, one after another, and blocks for some eight seconds at
   // the most. unavailable when none answers; data_loss when one answers with another ledger's CA;
-  // else as the site says.
-  Result<PlaceCertificates> Ask(const v1::WitnessState& state) TWINSEAL_EXCLUDES(mutex_);
+  // else as the site says. With `new_member` the ledger is to forget this place's member and to
+  // take in a new one.
+  Result<PlaceCertificates> Ask(const v1::WitnessState& state, bool new_member)
+      TWINSEAL_EXCLUDES(mutex_);
   // Ends what is under way, and what is to come, with `canceled`.
   void Stop() TWINSEAL_EXCLUDES(mutex_);
 

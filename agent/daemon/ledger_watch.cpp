@@ -122,6 +122,8 @@ void LedgerWatch::Look() {
   if (state.phase != etcd::MemberState::Phase::kServing) return;
   const Result<etcd::MemberStatus> status = etcd::StatusOf(*asked_);
   if (!status.ok()) return CannotSay(status.error().message(), true);
+  // etcd 3.4 tells a learner nothing else.
+  if (status->learner) return CannotSay("it is new and catches up, to get its vote then", false);
   const std::string leader = LeaderOf(*status);
   NoteStatus(*status, leader);
   TellLeader(leader.empty(), "too few of its members reach each other");

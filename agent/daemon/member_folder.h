@@ -11,13 +11,18 @@ namespace twinseal::agent {
 
 struct MemberFolder {
   std::filesystem::path path;
-  bool existing = false;  // It joins a cluster that runs, rather than making one with the others.
-  bool fresh = false;  // Nothing of this cluster was seen before: there is nothing to look back to.
+  bool has_data = false;
+  // The member's data are gone although it has taken part: it has forgotten what it promised, and
+  // may come back as a new member only.
+  bool lost = false;
+  // It joins a cluster that runs, rather than making one with the others.
+  bool existing = false;
+  // The revision that the state has noted is this cluster's.
+  bool seen = false;
 };
 
 // Each cluster has a folder of its own below data_dir/etcd, so that data of one that is no more are
-// never taken for another's. data_loss when the member's data are gone although it has taken part:
-// it has forgotten what it promised and may not vote as the one that it was.
+// never taken for another's. data_loss when the state names no cluster.
 Result<MemberFolder> ChooseMemberFolder(const std::filesystem::path& data_dir,
                                         const v1::WitnessState& state);
 

@@ -166,7 +166,8 @@ void PairLife::TakeNewerRecord() {
 }
 
 void PairLife::GetCertificates() {
-  Result<PlaceCertificates> certificates = desk_.Ask(file_->state());
+  Result<PlaceCertificates> certificates = Ask();
+  if (!certificates.ok()) TellReadiness(certificates.error());
   alarms_.Set(!certificates.ok(), alarm::kCertificates, options_.name,
               certificates.ok() ? ""
                                 : fmt::format("this place gets no certificates from the sites: {}",
@@ -180,11 +181,24 @@ void PairLife::GetCertificates() {
     return;
   }
   Tell(certificates.error().message());
-  TellReadiness(certificates.error());
   certificates_due_ = Clock::now() + retry_;
   // A refusal is in the site's audit log; one that is not reached notices nothing.
   if (certificates.error().code() != Code::kUnavailable)
     retry_ = std::min<Clock::duration>(2 * retry_, kLongestRetry);
+}
+
+Result<PlaceCertificates> PairLife::Ask() {
+  const v1::WitnessState state = file_->state();
+  if (witness_->member_started()) return desk_.Ask(state, false);
+  TWINSEAL_ASSIGN_OR_RETURN(const MemberFolder folder,
+                            ChooseMemberFolder(options_.data_dir, state));
+  if (folder.lost) {
+    Tell(
+        fmt::format("{} is gone, and with it what this place's member of the ledger has promised: "
+                    "it comes back as a new member",
+                    folder.path.string()));
+  }
+  return desk_.Ask(state, folder.lost);
 }
 
 void PairLife::UseCertificates() {
@@ -198,7 +212,11 @@ void PairLife::UseCertificates() {
                                         used.error().message()));
   }
   TellReadiness(used);
-  if (used.ok()) return fresh_.reset();
+  if (used.ok()) {
+    fresh_.reset();
+    if (starts) Keep();  // That it takes part from now on.
+    return;
+  }
   Tell(used.error().message());
   use_due_ = Clock::now() + kUseRetry;
 }

@@ -44,6 +44,7 @@ class PairLife {
   bool FollowRecord();
   void TakeNewerRecord();
   void GetCertificates();
+  Result<PlaceCertificates> Ask();
   void UseCertificates();
   void TellReadiness(const Status& status);
   void CheckOwnCertificate();

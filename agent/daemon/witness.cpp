@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "agent/daemon/credentials.h"
@@ -11,8 +12,6 @@
 namespace twinseal::agent {
 namespace {
 
-// etcd's largest that it advises; it pages what it needs.
-constexpr std::uint64_t kQuotaBytes = std::uint64_t{8} << 30U;
 constexpr std::chrono::milliseconds kMemberCallTime{3'000};
 
 Result<std::shared_ptr<etcd::Gateway>> GatewayTo(const etcd::Member& member,
@@ -52,7 +51,7 @@ struct Witness::Ledger {
 Witness::Witness(const Options& options, const v1::WitnessState& state, AlarmBoard& alarms)
     : options_(options),
       alarms_(alarms),
-      quota_bytes_(kQuotaBytes),
+      quota_bytes_(std::uint64_t{options.ledger_quota_mib} << 20U),
       before_(SightOf(state)),
       sites_(alarms, Availability(state.watched_ms(), state.available_ms()), UnixMilliseconds,
              [this] { return ledger().revision; }) {}
@@ -85,6 +84,12 @@ Status Witness::StartMember(const v1::WitnessState& state, PlaceCertificates& ce
   }
   auto started = std::make_shared<Ledger>();
   TWINSEAL_ASSIGN_OR_RETURN(started->folder, ChooseMemberFolder(options_.data_dir, state));
+  if (started->folder.lost && !certificates.taken_in) {
+    return Error(Code::kFailedPrecondition,
+                 fmt::format("{} is gone, and the site that was asked does not take this place's "
+                             "member in as a new one; is it of an older release?",
+                             started->folder.path.string()));
+  }
   etcd::MemberOptions member;
   member.program = options_.etcd_program;
   member.name = options_.name;
@@ -107,7 +112,7 @@ Status Witness::StartMember(const v1::WitnessState& state, PlaceCertificates& ce
   LedgerWatchOptions watch;
   watch.own_name = options_.name;
   watch.quota_bytes = quota_bytes_;
-  if (!started->folder.fresh) watch.seen = before_.seen;
+  if (started->folder.seen) watch.seen = before_.seen;
   watch.last_leader = before_.last_leader;
   watch.last_failover = before_.last_failover;
   started->watch =
@@ -171,6 +176,8 @@ void Witness::Report(v1::WitnessState& state) const {
   state.set_last_leader(sight.last_leader);
   state.set_cluster_id(sight.seen.cluster_id);
   state.set_highest_revision(ledger::Number(sight.seen.highest));
+  if (const std::shared_ptr<Ledger> ledger = started(); ledger != nullptr)
+    state.set_seen_cluster_token(ledger->folder.path.filename());
   if (!sight.last_failover) return;
   state.set_last_failover_unix_ms(sight.last_failover->time_unix_ms());
   state.set_failed_over_from(sight.last_failover->from());

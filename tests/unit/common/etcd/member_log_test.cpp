@@ -50,6 +50,8 @@ TEST_F(MemberLogTest, WhatRepeatsItselfIsToldOnceAMinute) {
 TEST_F(MemberLogTest, WhatSaysNothingAndWhatFollowsFromBeingStoppedIsNotTold) {
   Print(R"({"level":"warn","msg":"simple token is not cryptographically signed"})"
         "\n");
+  Print(R"({"level":"info","msg":"updated cluster version","from":"3.0","from":"3.4"})"
+        "\n");
   log_.Ending();
   Print(R"({"level":"warn","msg":"lost TCP streaming connection with remote peer"})"
         "\n");
