@@ -241,6 +241,8 @@ class Relays(Folder):
 
     def test_what_both_ends_left_behind_a_cut_link_is_cleared_away(self):
         connections = [self.connect() for _ in range(20)]
+        for connection in connections:
+            self.round_trip(connection)
         self.link(("a", "b"), ("b", "a"), cut=True)
         for number, connection in enumerate(connections):
             connection.sendall(b"unread")

@@ -1,7 +1,8 @@
 """A pair for a test class, and what tests do with it."""
 
 import time
-from typing import Callable
+import uuid
+from typing import Callable, TypeVar
 
 from bench_sites.bench import API_PORT
 from bench_sites.network import CLIENT
@@ -12,6 +13,8 @@ from .api import Api, ApiError
 from .appliance import Appliances, new_bench, operator_of
 
 PATIENCE_SECONDS = 30.0
+
+T = TypeVar("T")
 
 
 class PairTest(Appliances):
@@ -52,6 +55,38 @@ class PairTest(Appliances):
         api = Api(API_PORT, self.operator, timeout, self.bench.address(site), relay)
         self.addCleanup(api.close)
         return api
+
+    # A machine that runs many tests at once may be so busy that a site loses the ledger for a moment, and says so. These
+    # ask again, as clients do.
+
+    def change(self, site: str, procedure: str, **fields) -> dict:
+        request = {"requestId": str(uuid.uuid4()), **fields}
+        return self.until_answered(procedure, lambda: self.api_of(site).call(f"KeyService/{procedure}", **request))
+
+    def make_key(self, name: str, site: str = "a", **fields) -> dict:
+        return self.change(site, "CreateKey", name=name, algorithm="EC_P256", **fields)
+
+    def sign(self, site: str, key: str, digest: bytes = bytes(32)) -> bytes:
+        return self.until_answered(f"signing with {key}", lambda: self.api_of(site).sign(key, digest))
+
+    def assert_does_not_sign(self, site: str, key: str) -> None:
+        with self.assertRaises(ApiError) as refused:
+            self.api_of(site).sign(key, bytes(32))
+        self.assertIn(refused.exception.code, ("failed_precondition", "unavailable"))
+
+    def until_answered(self, what: str, ask: Callable[[], T]) -> T:
+        """Its answer, once it is not "unavailable" any more."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                return ask()
+            except ApiError as error:
+                if error.code != "unavailable" or time.monotonic() > end:
+                    raise
+            except OSError as error:
+                if time.monotonic() > end:
+                    self.fail(f"{what}: {error}")
+            time.sleep(0.02)
 
     def until(self, what: str, done: Callable[[], bool], patience_seconds: float = PATIENCE_SECONDS) -> float:
         """Asks again and again until it is so, or fails the test; no answer is a no. The seconds that it took."""
