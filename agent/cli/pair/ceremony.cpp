@@ -327,7 +327,9 @@ Status Ceremony::Conclude() {
 }
 
 Status Ceremony::AwaitPaired() {
-  say_ << fmt::format("Concluded. The ledger moves; start twinseal-agent now unless it runs.\n")
+  say_ << (state_.replaces().empty()
+               ? "Concluded. The ledger moves; start twinseal-agent now unless it runs.\n"
+               : "Concluded. The new appliance takes in what the pair has.\n")
        << std::flush;
   const TimeLimit limit(surroundings_, kMoveWithin);
   std::string missing;

@@ -101,6 +101,7 @@ SiteSummary SummarizeSite(const v1::Place& place, const v1::PairConfig& config,
   if (!status.ready()) site.reason = status.reason().empty() ? "not ready" : status.reason();
   if (!site.answer->pair.ok()) return site;
   const v1::GetPairResponse& pair = *site.answer->pair;
+  site.phase = pair.phase();
   site.isolated = pair.isolated();
   site.isolated_since_unix_ms = pair.isolated_since_unix_ms();
   // 0: it has not followed the ledger yet, or does not tell.

@@ -30,6 +30,7 @@ struct SiteSummary {
   std::string name;
   const ApplianceAnswer* answer = nullptr;  // Null: no endpoint answers as this site.
   std::string endpoint;                     // Empty when none of the configuration is its.
+  std::string phase;                        // As the site itself says; empty when it does not.
   std::string standing;                     // As the ledger has it; empty when nobody could tell.
   std::string reason;  // Why it is not ready, or not to be asked; empty when it is ready.
   bool ready = false;

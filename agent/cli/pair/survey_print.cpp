@@ -101,6 +101,8 @@ void PrintHead(std::ostream& out, const PairSummary& summary,
 std::string StateOf(const SiteSummary& site) {
   if (site.answer == nullptr || !site.answer->status.ok()) return "cannot be asked";
   std::string state = site.ready ? "ready" : "not ready";
+  // The pair's record has it, but it is on its way in or out.
+  if (!site.phase.empty() && site.phase != "paired") state += ", " + site.phase;
   if (site.isolated) state += ", isolated since " + FormatUnixMs(site.isolated_since_unix_ms);
   return state;
 }
@@ -192,6 +194,7 @@ void WriteSite(JsonWriter& json, const SiteSummary& site, const PairSummary& sum
   site.endpoint.empty() ? json.Null() : json.String(site.endpoint);
   json.Key("reachable").Bool(site.answer != nullptr && site.answer->status.ok());
   json.Key("ready").Bool(site.ready).Key("reason").String(site.reason);
+  json.Key("phase").String(site.phase);
   json.Key("standing").String(site.standing).Key("isolated").Bool(site.isolated);
   json.Key("isolatedSinceUnixMs").String(fmt::format("{}", site.isolated_since_unix_ms));
   json.Key("ledgerRole").String(LedgerRole(site.name, summary)).Key("lag");

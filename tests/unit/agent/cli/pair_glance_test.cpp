@@ -158,6 +158,12 @@ TEST_F(PairGlance, AnIsolatedSiteIsSaidAndNotBelieved) {
   EXPECT_THAT(out, Not(HasSubstr("suspended")));
 }
 
+TEST_F(PairGlance, ASiteThatLeftIsSaidToBeAlone) {
+  pair[1].set_phase("alone");
+  pair[1].clear_config();
+  EXPECT_THAT(Twinseal({"status"}).out, HasSubstr("b      site     ready, alone  active"));
+}
+
 TEST_F(PairGlance, AlarmsStandBeneath) {
   v1::Alarm& alarm = *health.add_alarms();
   alarm.set_name("site-not-ready");
@@ -228,6 +234,7 @@ TEST_F(PairGlance, JsonHasThePairBesideTheAppliances) {
         "reachable": true,
         "ready": true,
         "reason": "",
+        "phase": "paired",
         "standing": "active",
         "isolated": false,
         "isolatedSinceUnixMs": "0",
@@ -241,6 +248,7 @@ TEST_F(PairGlance, JsonHasThePairBesideTheAppliances) {
         "reachable": false,
         "ready": false,
         "reason": "down; start it",
+        "phase": "",
         "standing": "active",
         "isolated": false,
         "isolatedSinceUnixMs": "0",
