@@ -209,7 +209,7 @@ class Changer(Worker):
     def turn(self) -> None:
         key = self._chance.choice(self._keys)
         choice = self._chance.random()
-        if choice < 0.03:
+        if choice < 0.01:
             self.change("rotate", key)
         elif choice < 0.15:
             self.client.get(key.name, self._chance.choice(self._sites))

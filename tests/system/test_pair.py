@@ -80,9 +80,12 @@ class Pair(PairTest):
         self.change("b", "EnableKey", key="changes")
         self.assertEqual("unavailable", self.refusal(here, "made-meanwhile"))
         self.assertEqual("unavailable", self.refusal(here, "changes"))
-        with self.assertRaises(ApiError) as refused:
-            here.create_key("made-at-the-isolated-site")
-        self.assertEqual("unavailable", refused.exception.code)
+        for procedure in ("CreateKey", "GetKey", "GetPublicKey", "RotateKey", "DisableKey"):
+            fields = {"name": "new", "algorithm": "EC_P256"} if procedure == "CreateKey" else {"key": "made-meanwhile"}
+            with self.subTest(procedure=procedure), self.assertRaises(ApiError) as refused:
+                ask = here.call if procedure.startswith("Get") else here.change
+                ask(f"KeyService/{procedure}", **fields)
+            self.assertEqual("unavailable", refused.exception.code)
 
         disabled = self.change("b", "DisableKey", key="goes-on")
         self.assertEqual(["a"], [site["site"] for site in disabled["uninformedSites"]])

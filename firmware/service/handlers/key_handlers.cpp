@@ -47,13 +47,24 @@ void KeyHandlers::CreateKey(Call<v1::CreateKeyRequest> call, Respond<v1::Key> re
       });
 }
 
+// What a site that is isolated has not heard of may have been made at another.
+template <policy::Procedure P>
+Result<KeyDirectory::View> KeyHandlers::Find(const policy::Authorized<P>& caller,
+                                             std::string_view key, v1::AuditRecord& record) const {
+  Result<KeyDirectory::View> view = FindKey(directory_, caller, key, record);
+  const bool absent = !view.ok() && (view.error().code() == Code::kNotFound ||
+                                     view.error().code() == Code::kPermissionDenied);
+  if (absent) TWINSEAL_RETURN_IF_ERROR(store_.InReach());
+  return view;
+}
+
 void KeyHandlers::GetKey(Call<v1::GetKeyRequest> call, Respond<v1::Key> respond) {
   gate_.EnterBlocking<Procedure::kGetKey, v1::GetKeyRequest, v1::Key>(
       std::move(call), std::move(respond),
       [this](const auto& caller, const v1::GetKeyRequest& request,
              auto& operation) -> Result<v1::Key> {
         TWINSEAL_ASSIGN_OR_RETURN(const KeyDirectory::View view,
-                                  FindKey(directory_, caller, request.key(), operation.record()));
+                                  Find(caller, request.key(), operation.record()));
         return store_.Read(view->id);
       });
 }
@@ -91,7 +102,7 @@ void KeyHandlers::GetPublicKey(Call<v1::GetPublicKeyRequest> call,
       [this](const auto& caller, const v1::GetPublicKeyRequest& request,
              auto& operation) -> Result<v1::GetPublicKeyResponse> {
         TWINSEAL_ASSIGN_OR_RETURN(const KeyDirectory::View view,
-                                  FindKey(directory_, caller, request.key(), operation.record()));
+                                  Find(caller, request.key(), operation.record()));
         TWINSEAL_ASSIGN_OR_RETURN(const v1::Key key, store_.Read(view->id));
         const std::uint32_t wanted =
             request.version() == 0 ? key.current_version() : request.version();
@@ -121,7 +132,7 @@ void KeyHandlers::RotateKey(Call<v1::ChangeKeyRequest> call, Respond<v1::Key> re
         TWINSEAL_ASSIGN_OR_RETURN(const Mutation mutation,
                                   MutationOf(caller, request, operation.deadline()));
         TWINSEAL_ASSIGN_OR_RETURN(const KeyDirectory::View view,
-                                  FindKey(directory_, caller, request.key(), operation.record()));
+                                  Find(caller, request.key(), operation.record()));
         TWINSEAL_ASSIGN_OR_RETURN(const KeyStore::MayChange allowed,
                                   policy::AuthorizeKey(caller, view->key));
         Result<v1::Key> key = store_.Rotate(mutation, allowed);
@@ -139,7 +150,7 @@ void KeyHandlers::Change(Call<Message> call, Respond<v1::Key> respond, MakeTrans
         TWINSEAL_ASSIGN_OR_RETURN(const Mutation mutation,
                                   MutationOf(caller, request, operation.deadline()));
         TWINSEAL_ASSIGN_OR_RETURN(const KeyDirectory::View view,
-                                  FindKey(directory_, caller, request.key(), operation.record()));
+                                  Find(caller, request.key(), operation.record()));
         TWINSEAL_ASSIGN_OR_RETURN(const KeyStore::MayChange allowed,
                                   policy::AuthorizeKey(caller, view->key));
         Result<v1::Key> key = store_.Change(mutation, allowed, transition(request));

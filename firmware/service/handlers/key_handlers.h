@@ -31,6 +31,9 @@ class KeyHandlers {
   // `transition(request)` gives the change that the request asks for.
   template <policy::Procedure P, typename Message, typename MakeTransition>
   void Change(Call<Message> call, Respond<v1::Key> respond, MakeTransition transition);
+  template <policy::Procedure P>
+  Result<KeyDirectory::View> Find(const policy::Authorized<P>& caller, std::string_view key,
+                                  v1::AuditRecord& record) const;
 
   Gate& gate_;
   KeyDirectory& directory_;

@@ -49,9 +49,12 @@ class KeyStore {
   Result<v1::Key> Change(const Mutation& mutation, const MayChange& key,
                          const Transition& transition);
 
-  // The whole record, with its versions: as the ledger has it, or as this site knows it when the
-  // ledger cannot be reached. not_found when there is none.
+  // The whole record, with its versions: as the ledger has it, or, when that cannot be reached, as
+  // this site knows it and may act on it; unavailable when it may not. not_found when there is
+  // none.
   Result<v1::Key> Read(const KeyId& key);
+  // unavailable, saying where to go, while this site does not hear of changes. Quick.
+  Status InReach() const { return barrier_.MayChange(); }
 
   // Gives the core what the ledger has of this key: for one that answered that it does not know the
   // newest revision.
