@@ -120,7 +120,10 @@ struct Appliance::Parts {
         view(site.text(), *files.pair, PairedViewOf(*this),
              [this] { return paired == nullptr ? std::string() : paired->NotReady(); }),
         sites(gate, *files.pair, view, foundation.feed.applied(), foundation.ca,
-              foundation.ledger_ca, paired == nullptr ? nullptr : &paired->maintenance()),
+              foundation.ledger_ca, paired == nullptr ? nullptr : &paired->maintenance(),
+              [this](const std::string& place, const std::string& peer_address) {
+                return ReplaceMember(place, peer_address);
+              }),
         timer(foundation.directory, foundation.store, *audit, SystemMilliseconds) {}
 
   void OnCoreReady() {
@@ -160,6 +163,13 @@ struct Appliance::Parts {
     }
   }
 
+  // Of the ledger; an appliance that is alone has none.
+  Status ReplaceMember(const std::string& name, const std::string& peer_address) {
+    if (paired == nullptr) return Ok();
+    const auto replaced = paired->membership().ReplaceMember(name, peer_address);
+    return replaced.ok() ? Ok() : Status(replaced.error());
+  }
+
   static HolderParts HolderOf(Parts& parts) {
     return {.file = *parts.files.pair,
             .core = parts.core,
@@ -171,12 +181,10 @@ struct Appliance::Parts {
             .audit = *parts.audit,
             .place = PlaceOf(parts.options),
             .restart = AskForRestart,
-            .replace_member = [&parts](const std::string& name,
-                                       const std::string& peer_address) -> Status {
-              if (parts.paired == nullptr) return Ok();
-              const auto replaced = parts.paired->membership().ReplaceMember(name, peer_address);
-              return replaced.ok() ? Ok() : Status(replaced.error());
-            },
+            .replace_member =
+                [&parts](const std::string& name, const std::string& peer_address) {
+                  return parts.ReplaceMember(name, peer_address);
+                },
             .changed = [&parts] { return parts.paired->FollowConfig(); }};
   }
 

@@ -31,7 +31,12 @@ void SiteHandlers::IssuePlaceCertificates(Call<v1::IssuePlaceCertificatesRequest
                       v1::IssuePlaceCertificatesResponse>(
       std::move(call), std::move(respond),
       [this](const auto& caller, const v1::IssuePlaceCertificatesRequest& request,
-             auto& operation) { return Issue(caller.principal(), request, operation.deadline()); });
+             auto& operation) {
+        if (request.member_is_new()) {
+          operation.record().set_detail("its member of the ledger has lost its data and is new");
+        }
+        return Issue(caller.principal(), request, operation.deadline());
+      });
 }
 
 Result<v1::IssuePlaceCertificatesResponse> SiteHandlers::Issue(
@@ -39,7 +44,8 @@ Result<v1::IssuePlaceCertificatesResponse> SiteHandlers::Issue(
     Deadline deadline) {
   const v1::PairState state = file_.state();
   const v1::Place* const place = FindPlace(state.config(), caller.name());
-  if (place == nullptr || !ledger_ca_.established()) {
+  const bool is_agent = caller.role() == policy::Role::kAgent;
+  if (place == nullptr || place->witness() != is_agent || !ledger_ca_.established()) {
     return Error(
         Code::kFailedPrecondition,
         fmt::format("'{}' is no place of a pair that this site belongs to", caller.name()));
@@ -53,6 +59,10 @@ Result<v1::IssuePlaceCertificatesResponse> SiteHandlers::Issue(
   TWINSEAL_ASSIGN_OR_RETURN(const crypto::Certificate member_certificate,
                             ledger_ca_.IssueMember(addresses, member, kMemberLife, deadline));
   response.set_member_certificate_pem(member_certificate.Pem());
+  if (request.member_is_new()) {
+    TWINSEAL_RETURN_IF_ERROR(replace_member_(place->name(), place->peer()));
+    response.set_member_taken_in(true);
+  }
   if (!request.server_csr_pem().empty()) {
     TWINSEAL_ASSIGN_OR_RETURN(const crypto::PublicKey server,
                               KeyOf(request.server_csr_pem(), "server_csr_pem"));

@@ -1,6 +1,9 @@
 // SiteService: what the places of a pair ask each other, and what operators ask about the pair.
 #pragma once
 
+#include <functional>
+#include <string>
+
 #include "firmware/service/handlers/gate.h"
 #include "firmware/service/keys/applied.h"
 #include "firmware/service/operator_ca/operator_ca.h"
@@ -15,16 +18,20 @@ namespace twinseal::service {
 // Thread-safe; no call blocks.
 class SiteHandlers {
  public:
-  // `maintenance` is null for an appliance that is alone.
-  SiteHandlers(Gate& gate, PairFile& file, PairView& view, Applied& applied,
-               OperatorCa& operator_ca, LedgerCa& ledger_ca, Maintenance* maintenance)
+  // `maintenance` is null for an appliance that is alone. `replace_member` has the ledger forget a
+  // place's member and take in a new one.
+  SiteHandlers(
+      Gate& gate, PairFile& file, PairView& view, Applied& applied, OperatorCa& operator_ca,
+      LedgerCa& ledger_ca, Maintenance* maintenance,
+      std::function<Status(const std::string& name, const std::string& peer)> replace_member)
       : gate_(gate),
         file_(file),
         view_(view),
         applied_(applied),
         operator_ca_(operator_ca),
         ledger_ca_(ledger_ca),
-        maintenance_(maintenance) {}
+        maintenance_(maintenance),
+        replace_member_(std::move(replace_member)) {}
 
   void IssuePlaceCertificates(Call<v1::IssuePlaceCertificatesRequest> call,
                               Respond<v1::IssuePlaceCertificatesResponse> respond);
@@ -47,6 +54,7 @@ class SiteHandlers {
   OperatorCa& operator_ca_;
   LedgerCa& ledger_ca_;
   Maintenance* const maintenance_;
+  const std::function<Status(const std::string& name, const std::string& peer)> replace_member_;
 };
 
 }  // namespace twinseal::service

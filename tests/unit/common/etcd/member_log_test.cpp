@@ -55,7 +55,7 @@ TEST_F(MemberLogTest, WhatSaysNothingAndWhatFollowsFromBeingStoppedIsNotTold) {
   log_.Ending();
   Print(R"({"level":"warn","msg":"lost TCP streaming connection with remote peer"})"
         "\n");
-  EXPECT_TRUE(told_.empty());
+  EXPECT_THAT(told_, testing::IsEmpty());
 }
 
 TEST_F(MemberLogTest, AFullDiskIsExplained) {
