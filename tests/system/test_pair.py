@@ -55,16 +55,17 @@ class Pair(PairTest):
     def test_signing_does_not_wait_for_the_other_site(self):
         api = self.api_of("a")
         self.make_key("near")
-        self.bench.network.change(lambda plan: plan.change(plan.directed([]), delay_ms=200.0))
+        self.bench.network.change(lambda plan: plan.change(plan.directed([]), delay_ms=80.0))
         durations = []
         for _ in range(10):
             started = time.monotonic()
             api.sign("near", os.urandom(32))
             durations.append(time.monotonic() - started)
-        self.assertLess(sorted(durations)[5], 0.15)
         started = time.monotonic()
         self.make_key("far", "b")
-        self.assertGreater(time.monotonic() - started, 0.4)
+        change = time.monotonic() - started
+        self.assertGreater(change, 0.16)  # To another place and back.
+        self.assertLess(sorted(durations)[5], change)
 
     def test_an_isolated_site_signs_what_it_may_and_sends_on_who_wants_more(self):
         here = self.api_of("a")
