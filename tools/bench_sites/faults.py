@@ -31,7 +31,7 @@ def heal(bench: Bench, places: list[str]) -> str:
         plan.change(plan.directed(places, clients=not places), cut=False)
 
     bench.network.change(mend)
-    return f"{_which(places)} whole."
+    return f"{_which(places)} not cut any more. Delays, losses and limits stay as they are."
 
 
 def change_links(bench: Bench, places: list[str], **changes: float) -> str:
