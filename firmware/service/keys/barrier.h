@@ -32,6 +32,9 @@ class Barrier {
   // Adds to a change what has to hold for it, and what the other sites go by.
   virtual Terms Prepare(ledger::Transaction& /*change*/) { return {}; }
 
+  // A guard of a change did not hold: learns anew what Prepare goes by, should it be old. Blocks.
+  virtual void Missed() {}
+
   // After the commit of `revision`: returns when no site acts any more on the key as it was
   // `before`. Names the sites that may all the same, and until when, by the key's isolation rule.
   // Blocks, for the length of a lease at most.
@@ -39,6 +42,10 @@ class Barrier {
                                                 ledger::Revision /*revision*/) {
     return {};
   }
+
+  // Whether this site may act on the key as it knows it, also when it hears of no changes:
+  // unavailable when not, saying where to go. Quick.
+  virtual Status MayActOn(const v1::Key& /*key*/) const { return Ok(); }
 
   // Whether what is nearby is as new as what was ever acknowledged.
   virtual bool NearbyIsCurrent() const { return true; }

@@ -114,6 +114,7 @@ Mutex& KeyStore::Stripe(const KeyId& id) {
 }
 
 Result<v1::Key> KeyStore::Create(const Mutation& mutation, const v1::CreateKeyRequest& request) {
+  TWINSEAL_RETURN_IF_ERROR(barrier_.MayChange());
   TWINSEAL_ASSIGN_OR_RETURN(const KeyName name, policy::NewKeyName(request.name()));
   if (LooksLikeKeyId(name.text())) {
     return Error(Code::kInvalidArgument,
@@ -132,7 +133,6 @@ Result<v1::Key> KeyStore::CreateOwn(const Mutation& mutation, const KeyName& nam
 
 Result<v1::Key> KeyStore::CreateValid(const Mutation& mutation, const KeyName& name,
                                       const v1::CreateKeyRequest& request) {
-  TWINSEAL_RETURN_IF_ERROR(barrier_.MayChange());
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
     const From from = Source(attempt);
     TWINSEAL_ASSIGN_OR_RETURN(std::optional<v1::Key> before, Replay(mutation, from));
@@ -149,6 +149,7 @@ Result<v1::Key> KeyStore::CreateValid(const Mutation& mutation, const KeyName& n
     }
     TWINSEAL_ASSIGN_OR_RETURN(std::optional<v1::Key> made, TryCreate(mutation, draft));
     if (made) return *std::move(made);
+    barrier_.Missed();
   }
   return Contended();
 }
@@ -200,6 +201,7 @@ Result<v1::Key> KeyStore::Rotate(const Mutation& mutation, const MayChange& auth
     if (before) return *std::move(before);
     TWINSEAL_ASSIGN_OR_RETURN(std::optional<v1::Key> after, TryRotate(mutation, id, from));
     if (after) return *std::move(after);
+    barrier_.Missed();
   }
   return Contended();
 }
@@ -234,6 +236,7 @@ Result<v1::Key> KeyStore::Change(const Mutation& mutation, const MayChange& auth
     TWINSEAL_ASSIGN_OR_RETURN(std::optional<v1::Key> after,
                               TryChange(&mutation, id, transition, mutation.deadline, from));
     if (after) return *std::move(after);
+    barrier_.Missed();
   }
   return Contended();
 }
@@ -410,6 +413,8 @@ Result<v1::Key> KeyStore::Read(const KeyId& id) {
     if (stored.error().code() != Code::kUnavailable) return stored.error();
   }
   TWINSEAL_ASSIGN_OR_RETURN(Stored stored, Load(id, From::kNearby));
+  // What the key was may be told where it may be used as it was, and nowhere else.
+  TWINSEAL_RETURN_IF_ERROR(barrier_.MayActOn(stored.key));
   return std::move(stored.key);
 }
 
@@ -482,6 +487,7 @@ Result<std::size_t> KeyStore::SettleAll(Deadline deadline, const Finished& finis
 }
 
 Result<std::optional<v1::Key>> KeyStore::DestroyIfDue(const KeyId& id, Deadline deadline) {
+  TWINSEAL_RETURN_IF_ERROR(barrier_.MayChange());
   const std::int64_t now = clock_();
   TWINSEAL_ASSIGN_OR_RETURN(const v1::Key before, Read(id));
   if (before.state() != v1::PENDING_DESTRUCTION || before.destruction_unix_ms() > now) {

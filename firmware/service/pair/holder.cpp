@@ -1,5 +1,6 @@
 #include "firmware/service/pair/holder.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -31,6 +32,13 @@ Error Due(const v1::PairState& state) {
     default:
       return Error(Code::kFailedPrecondition, "this site belongs to a pair already");
   }
+}
+
+Status CheckNotFenced(const v1::PairConfig& config, const v1::Place& joiner) {
+  const std::string fingerprint = FingerprintOf(joiner.identity_public_key_der());
+  if (std::ranges::find(config.fenced(), fingerprint) == config.fenced().end()) return Ok();
+  return Error(Code::kPermissionDenied,
+               "another appliance has taken this one's place in the pair; it never comes back");
 }
 
 v1::AuditRecord RecordOf(std::string_view operation, const v1::Place& place, std::string detail) {
@@ -190,8 +198,10 @@ Result<v1::PairConfig> Holder::Agreed(const v1::PairingTranscript& transcript) c
   config.set_epoch(config.epoch() + 1);
   for (v1::Place& place : *config.mutable_places()) {
     if (place.name() != transcript.joiner().name()) continue;
-    config.add_fenced(FingerprintOf(place.identity_public_key_der()));
+    const std::string lost = FingerprintOf(place.identity_public_key_der());
     place = transcript.joiner();
+    // A site whose disk was lost may come back with its HSM.
+    if (lost != FingerprintOf(place.identity_public_key_der())) config.add_fenced(lost);
   }
   return config;
 }
@@ -223,6 +233,7 @@ Result<v1::AgreePairingResponse> Holder::Agree(const v1::AgreePairingRequest& re
       own.SerializeAsString() != offered.SerializeAsString()) {
     return Error(Code::kInvalidArgument, "the answer is not to this site's newest offer");
   }
+  TWINSEAL_RETURN_IF_ERROR(CheckNotFenced(parts_.file.state().config(), transcript.joiner()));
   const AskCore core = Asking(deadline);
   v1::AgreePairingResponse response;
   response.set_code(PairingCode(answer.body()));

@@ -67,7 +67,16 @@ std::vector<SiteName> PairBarrier::OtherSites() const {
 
 Status PairBarrier::MayChange() const {
   const SiteLease* const own = lease();
-  return own == nullptr ? Ok() : own->MayChange();
+  if (own != nullptr) return own->MayChange();
+  return Error(
+      Code::kUnavailable,
+      "this site has not met the pair's other sites since it was started; ask another site");
+}
+
+Status PairBarrier::MayActOn(const v1::Key& key) const {
+  const SiteLease* const own = lease();
+  if (own == nullptr || key.state() != v1::ENABLED) return MayChange();
+  return own->MaySign(key);
 }
 
 Barrier::Terms PairBarrier::Prepare(ledger::Transaction& change) {
@@ -85,6 +94,16 @@ Barrier::Terms PairBarrier::Prepare(ledger::Transaction& change) {
     terms.out.push_back(site);
   }
   return terms;
+}
+
+// A site that was left out has come back since the last look.
+void PairBarrier::Missed() {
+  SiteLease* const own = lease();
+  if (own == nullptr) return;
+  const auto out = [](const auto& seen) {
+    return seen.second.standing.standing() != v1::SiteStanding::ACTIVE;
+  };
+  if (std::ranges::any_of(own->standings(), out)) own->AwaitLook(steady_clock::now() + kLease);
 }
 
 std::vector<v1::UninformedSite> PairBarrier::Await(const Terms& terms, const v1::Key& before,

@@ -13,7 +13,7 @@
 
 namespace twinseal::service {
 
-// Thread-safe. Before Open() no change is made, as the ledger is not there.
+// Thread-safe. Before Open() no change is made but of what nobody uses yet.
 class PairBarrier final : public Barrier {
  public:
   explicit PairBarrier(WallClock clock, BootTime boot_time = BootClock::now)
@@ -26,7 +26,9 @@ class PairBarrier final : public Barrier {
   void Close() TWINSEAL_EXCLUDES(mutex_);
 
   Status MayChange() const override;
+  Status MayActOn(const v1::Key& key) const override;
   Terms Prepare(ledger::Transaction& change) override;
+  void Missed() override;
   std::vector<v1::UninformedSite> Await(const Terms& terms, const v1::Key& before,
                                         ledger::Revision revision) override;
   bool NearbyIsCurrent() const override;

@@ -64,6 +64,16 @@ TEST_F(LedgerCopyTest, TakesAnyBytesAndMarks) {
   EXPECT_EQ(All(to_).size(), 4U);
 }
 
+TEST_F(LedgerCopyTest, LeavesThePairsOwnBehind) {
+  for (int i = 0; i < 300; ++i) Put("/pair/standing/" + std::to_string(i), "x");
+  Put("/pair/config", "c");
+  Put("/pai", "before");
+  Put("/pairs", "behind");
+  ASSERT_THAT(CopyLedger(from_, to_), Succeeds());
+  EXPECT_EQ(All(to_),
+            (std::map<std::string, std::string>{{"/pai", "before"}, {"/pairs", "behind"}}));
+}
+
 TEST_F(LedgerCopyTest, TakesValuesThatFillATransaction) {
   // With its key it is just what a transaction may hold.
   const std::string largest(ledger::kMaxTransactionBytes - 1024, 'x');

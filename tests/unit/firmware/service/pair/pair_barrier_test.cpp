@@ -284,6 +284,7 @@ TEST_F(PairBarrierTest, IsNotCurrentBeforeItIsOpen) {
   EXPECT_FALSE(closed.NearbyIsCurrent());
   EXPECT_THAT(closed.OtherSites(), IsEmpty());
   EXPECT_TRUE(closed.contacts().empty());
+  EXPECT_THAT(closed.MayChange(), FailsWith(Code::kUnavailable, "ask another site"));
 }
 
 }  // namespace

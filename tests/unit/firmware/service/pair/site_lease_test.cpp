@@ -162,6 +162,16 @@ TEST_F(SiteLeaseTest, InMaintenanceASiteDoesNothingWhateverTheKeySays) {
   EXPECT_EQ(lease.NotReady(), "");
 }
 
+TEST_F(SiteLeaseTest, NobodyServesAPairWhoseLedgerWasTakenAlong) {
+  lease.Start();
+  Look();
+  Put(std::string(kLeftPath), "b");
+  Look();
+  EXPECT_THAT(lease.MaySign(silent), FailsWith(Code::kUnavailable, "site b has left"));
+  EXPECT_THAT(lease.MayChange(), FailsWith(Code::kUnavailable, "site b has left"));
+  EXPECT_THAT(lease.NotReady(), HasSubstr("site b has left"));
+}
+
 TEST_F(SiteLeaseTest, OtherSitesStandingIsNotItsOwn) {
   SetStanding("b", v1::SiteStanding::MAINTENANCE);
   SetStanding("c", v1::SiteStanding::SUSPENDED);
