@@ -12,6 +12,8 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr std::chrono::minutes kCheckEvery{1};
+// While clients are shown a certificate that they do not trust.
+constexpr std::chrono::seconds kRetryEvery{1};
 constexpr std::chrono::seconds kRenewalTime{20};
 
 }  // namespace
@@ -60,6 +62,11 @@ Status TlsIdentity::RenewIfDue(Deadline deadline) {
   return Ok();
 }
 
+bool TlsIdentity::Due() const {
+  const MutexLock lock(renewing_);
+  return clock_() >= renew_at_;
+}
+
 void TlsIdentity::Start() {
   thread_ = std::thread([this] { Run(); });
 }
@@ -75,9 +82,11 @@ void TlsIdentity::Stop() {
 
 void TlsIdentity::Run() {
   for (;;) {
+    const steady_clock::duration pause =
+        Due() ? steady_clock::duration(kRetryEvery) : steady_clock::duration(kCheckEvery);
     {
       const MutexLock lock(mutex_);
-      const auto next = steady_clock::now() + kCheckEvery;
+      const auto next = steady_clock::now() + pause;
       while (!stopping_ && changed_.WaitUntil(mutex_, next)) {
       }
       if (stopping_) return;

@@ -37,7 +37,7 @@ class TlsIdentity {
   // Blocks on the core.
   Status RenewIfDue(Deadline deadline);
 
-  // Calls RenewIfDue every minute until Stop().
+  // Calls RenewIfDue every minute until Stop(), and every second while it is due.
   void Start();
   void Stop();
 
@@ -45,6 +45,7 @@ class TlsIdentity {
   Result<std::shared_ptr<const crypto::ServerTls>> Context(const crypto::Certificate& certificate,
                                                            const crypto::SoftwareKey& key) const;
   void Use(std::shared_ptr<const crypto::ServerTls> tls);
+  bool Due() const TWINSEAL_EXCLUDES(renewing_);
   void Run();
 
   OperatorCa& ca_;
@@ -53,7 +54,7 @@ class TlsIdentity {
   const OperatorCa::Clock clock_;
 
   // One renewal at a time.
-  Mutex renewing_;
+  mutable Mutex renewing_;
   crypto::UnixTime renew_at_ TWINSEAL_GUARDED_BY(renewing_){};
 
   mutable Mutex mutex_;
