@@ -30,6 +30,7 @@ class Typed:
         self.block = block
         self._answers = {re.compile(pattern): answer for pattern, answer in answers.items()}
         self._printed = ""
+        self._ended = False
         self._changed = threading.Condition()
         self._master, slave = os.openpty()
         self._shell = subprocess.Popen(["bash", "-e", "-u", "-o", "pipefail", "-c", block.text], env=environment,
@@ -67,6 +68,10 @@ class Typed:
             self.wait()
 
     def end(self) -> None:
+        """May be called again."""
+        if self._ended:
+            return
+        self._ended = True
         self._shell.kill()
         self._shell.wait()
         self._reader.join()
