@@ -83,11 +83,13 @@ constexpr std::array kExplanations = {
               "a certificate has expired, or this host's clock is wrong: look at the clock"},
 };
 
-// Warnings of 3.4 that say nothing to anybody here.
-constexpr std::array<std::string_view, 3> kIdle = {
+// Warnings of 3.4 and 3.5 that say nothing to anybody here.
+constexpr std::array<std::string_view, 4> kIdle = {
     "simple token is not cryptographically signed",  // No token is used.
     "ignoring common name in gRPC-gateway proxy request",
     "established TCP streaming connection with remote peer",
+    // Its gateway is all that is called.
+    "Running http and grpc server on single port. This is not recommended for production.",
 };
 
 // Also where the rest of the line is JSON that nobody reads: 3.4 has names twice in some.
