@@ -86,6 +86,7 @@ void SiteBoard::NotePair(const std::string& name, const v1::GetPairResponse& pai
 std::vector<v1::PlaceHealth> SiteBoard::Health() const {
   const MutexLock lock(mutex_);
   std::vector<v1::PlaceHealth> all;
+  all.reserve(sites_.size());
   for (const auto& [name, site] : sites_) all.push_back(site.health);
   return all;
 }
@@ -100,6 +101,7 @@ std::vector<std::string> SiteBoard::Best() const {
   std::erase_if(all, [](const v1::PlaceHealth& health) { return !health.ready(); });
   std::ranges::stable_sort(all, {}, &v1::PlaceHealth::round_trip_us);
   std::vector<std::string> names;
+  names.reserve(all.size());
   for (const v1::PlaceHealth& health : all) names.push_back(health.name());
   return names;
 }

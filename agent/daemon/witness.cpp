@@ -62,6 +62,7 @@ Status Witness::WatchSites(const v1::WitnessState& state) {
   watches_.clear();
   std::vector<std::string> names;
   const std::vector<v1::Place> places = SitesOf(state.config());
+  names.reserve(places.size());
   for (const v1::Place& place : places) names.push_back(place.name());
   sites_.Expect(names);
   for (const v1::Place& place : places) {

@@ -30,6 +30,7 @@ constexpr std::string_view kVersionLine = "etcd Version: ";
 
 std::string InitialCluster(const MemberOptions& options) {
   std::vector<std::string> members;
+  members.reserve(options.cluster.size());
   for (const auto& [name, address] : options.cluster)
     members.push_back(fmt::format("{}={}", name, PeerUrl(address)));
   return fmt::format("{}", fmt::join(members, ","));

@@ -137,6 +137,7 @@ std::string InWords(const Fields& fields) {
     if (!known) details[name] = TextOf(value);
   }
   std::vector<std::string> pairs;
+  pairs.reserve(details.size());
   for (const auto& [name, value] : details) pairs.push_back(fmt::format("{}: {}", name, value));
   const std::string message = Field(fields, "msg");
   return pairs.empty() ? message : fmt::format("{} ({})", message, fmt::join(pairs, ", "));
