@@ -33,9 +33,12 @@ Result<Files> Files::Open(const std::filesystem::path& data_dir) {
     files.ledger = std::move(late);
     return files;
   }
-  // Of a pair that this appliance has left: what it holds would outlive keys that are destroyed.
+  // Of a pair that this appliance has left, as its file says: what it holds would outlive keys that
+  // are destroyed. Without a file it may be the last copy.
   std::error_code ignored;
-  std::filesystem::remove_all(data_dir / "etcd", ignored);
+  if (!files.pair->state().site().empty()) {
+    std::filesystem::remove_all(data_dir / "etcd", ignored);
+  }
   TWINSEAL_ASSIGN_OR_RETURN(files.ledger, ledger::SqliteLedger::Open(files.own_ledger()));
   return files;
 }
