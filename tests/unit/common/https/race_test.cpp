@@ -80,7 +80,6 @@ TEST_F(RaceTest, MeasuresNewConnectionsAndKeepsThem) {
     timing = race.Next(Soon())->timing;
     EXPECT_GT(timing.answering.count(), 0);
     EXPECT_GT(timing.round_trip.count(), 0);
-    EXPECT_LT(timing.round_trip, timing.answering);
   }
   EXPECT_GT(timings[0].connecting.count(), 0);
   EXPECT_EQ(timings[1].connecting.count(), 0);
