@@ -52,11 +52,21 @@ v1::AbortPairingRequest AbortRequest(const v1::CeremonyState& state) {
   return request;
 }
 
-// Nothing when no ceremony is under way there.
-Result<std::optional<v1::CeremonyState>> CeremonyAtHolder(Remote& sites) {
+// Nothing when no ceremony is under way there. A site of a pair names the ceremony that it came by
+// as well as one that replaces the other site: only who says which appliance is new means that one.
+Result<std::optional<v1::CeremonyState>> CeremonyAtHolder(Remote& sites,
+                                                          const AbortOptions& options) {
   TWINSEAL_ASSIGN_OR_RETURN(const SiteEndpoint holder, FirstSite(sites, ""));
   TWINSEAL_ASSIGN_OR_RETURN(const v1::GetPairResponse seen, GetPair(sites, holder.endpoint));
   if (seen.pairing_id().empty()) return std::optional<v1::CeremonyState>();
+  if (seen.phase() == "paired" && options.joiner_endpoint.empty() && !options.without_joiner) {
+    return Error(
+        Code::kFailedPrecondition,
+        fmt::format("site {} belongs to a pair, whose pairing is concluded: `twinseal pair "
+                    "leave` takes it apart; a replacement that was begun is undone by "
+                    "naming the new appliance: --joiner https://HOST:PORT",
+                    Printable(holder.site)));
+  }
   v1::CeremonyState state;
   state.set_id(KeyId::Random().Hex());
   state.set_holder(holder.site);
@@ -95,6 +105,11 @@ Status AbortAtJoiner(Context& context, const std::string& endpoint, bool named,
   };
   const Result<v1::GetPairResponse> seen = LookAtJoiner(parties);
   if (!seen.ok()) return at_joiner(seen.error());
+  if (seen->phase() == "paired") {
+    return at_joiner(Error(Code::kFailedPrecondition,
+                           "it belongs to the pair already: the pairing is concluded; `twinseal "
+                           "pair leave` takes a pair apart"));
+  }
   if (seen->pairing_id() != state.pairing_id()) {
     // It has heard of none, or of another one, which is not this command's.
     if (!named || seen->pairing_id().empty()) return Ok();
@@ -135,7 +150,8 @@ Result<v1::CeremonyState> FindCeremony(Context& context, const AbortOptions& opt
     TWINSEAL_RETURN_IF_ERROR(LearnPairing(*sites, state));
     return state;
   }
-  TWINSEAL_ASSIGN_OR_RETURN(const std::optional<v1::CeremonyState> found, CeremonyAtHolder(*sites));
+  TWINSEAL_ASSIGN_OR_RETURN(const std::optional<v1::CeremonyState> found,
+                            CeremonyAtHolder(*sites, options));
   if (found) return *found;
   v1::CeremonyState none;
   none.set_id(KeyId::Random().Hex());

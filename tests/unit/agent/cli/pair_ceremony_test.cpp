@@ -399,6 +399,16 @@ TEST_F(PairAbort, NothingUnderWayIsNothingToUndo) {
             "undo; a joiner that has answered one is asked with --joiner https://HOST:PORT\n");
 }
 
+TEST_F(PairAbort, APairIsNotUndone) {
+  EXPECT_EQ(Create().status, ExitStatus::kDone);
+  EXPECT_THAT(Abort().err, HasSubstr("site a belongs to a pair, whose pairing is concluded: "
+                                     "`twinseal pair leave` takes it apart"));
+  EXPECT_THAT(Abort({"--joiner", kJoiner}).err,
+              HasSubstr("it belongs to the pair already: the pairing is concluded"));
+  EXPECT_EQ(pair.holder_phase, "paired");
+  EXPECT_EQ(pair.joiner_phase, "paired");
+}
+
 TEST_F(PairAbort, AJoinerThatRemembersIsAsked) {
   on_pause = [] {};
   Create();
