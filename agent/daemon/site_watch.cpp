@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "common/connect/codec.h"
+#include "common/connect/errors.h"
 
 namespace twinseal::agent {
 namespace {

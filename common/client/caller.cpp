@@ -5,13 +5,10 @@
 #include <utility>
 #include <vector>
 
-#include <google/protobuf/message.h>
-
 #include "common/base/mutex.h"
 #include "common/client/errand.h"
 #include "common/client/health.h"
 #include "common/connect/client_call.h"
-#include "common/connect/codec.h"
 #include "common/https/pool.h"
 #include "common/https/race.h"
 
@@ -30,19 +27,18 @@ class Caller::Impl {
 
   const std::vector<std::string>& endpoints() const { return endpoints_; }
 
-  Status Call(std::string_view path, const google::protobuf::Message& request,
-              google::protobuf::Message& response, const CallOptions& options) {
+  Result<Answer> Exchange(std::string_view path, const std::string& body,
+                          const CallOptions& options) {
     const UnderWay under_way(*this);
-    return Run(under_way.race(), health_.Order(path, options.repeatable, Clock::now()), path,
-               request, response, options);
+    const Health::Plan plan = health_.Order(path, options.repeatable, Clock::now());
+    return Errand(common_, {path, body, options}, under_way.race(), plan).Run();
   }
 
-  Status CallAt(std::size_t endpoint, std::string_view path,
-                const google::protobuf::Message& request, google::protobuf::Message& response,
-                CallOptions options) {
+  Result<Answer> ExchangeAt(std::size_t endpoint, std::string_view path, const std::string& body,
+                            CallOptions options) {
     options.persist = std::chrono::milliseconds(0);
     const UnderWay under_way(*this);
-    return Run(under_way.race(), {{endpoint}}, path, request, response, options);
+    return Errand(common_, {path, body, options}, under_way.race(), {{endpoint}}).Run();
   }
 
   Result<std::string> GetAt(std::size_t endpoint, std::string_view path,
@@ -101,14 +97,6 @@ class Caller::Impl {
     std::optional<https::Pool<https::Race>::Lease> lease_;
   };
 
-  Status Run(https::Race& race, const Health::Plan& plan, std::string_view path,
-             const google::protobuf::Message& request, google::protobuf::Message& response,
-             const CallOptions& options) {
-    TWINSEAL_ASSIGN_OR_RETURN(const std::string body,
-                              connect::Encode(connect::Encoding::kProto, request));
-    return Errand(common_, {path, body, options}, race, plan).Run(response);
-  }
-
   const std::vector<std::string> endpoints_;
   const https::Identity identity_;
   std::atomic<bool> stopped_{false};
@@ -133,15 +121,14 @@ Result<std::unique_ptr<Caller>> Caller::Create(connect::ClientOptions options) {
 std::size_t Caller::endpoint_count() const { return impl_->endpoints().size(); }
 const std::string& Caller::endpoint(std::size_t index) const { return impl_->endpoints()[index]; }
 
-Status Caller::Call(std::string_view path, const google::protobuf::Message& request,
-                    google::protobuf::Message& response, const CallOptions& options) {
-  return impl_->Call(path, request, response, options);
+Result<Answer> Caller::Exchange(std::string_view path, const std::string& body,
+                                const CallOptions& options) {
+  return impl_->Exchange(path, body, options);
 }
 
-Status Caller::CallAt(std::size_t endpoint, std::string_view path,
-                      const google::protobuf::Message& request, google::protobuf::Message& response,
-                      const CallOptions& options) {
-  return impl_->CallAt(endpoint, path, request, response, options);
+Result<Answer> Caller::ExchangeAt(std::size_t endpoint, std::string_view path,
+                                  const std::string& body, const CallOptions& options) {
+  return impl_->ExchangeAt(endpoint, path, body, options);
 }
 
 Result<std::string> Caller::GetAt(std::size_t endpoint, std::string_view path,

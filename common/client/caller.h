@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "common/base/result.h"
+#include "common/client/answer.h"
 #include "common/connect/client_options.h"
 
 namespace google::protobuf {
@@ -41,10 +42,16 @@ class Caller {
   // deadline_exceeded when the time is over; canceled when the caller was stopped.
   Status Call(std::string_view path, const google::protobuf::Message& request,
               google::protobuf::Message& response, const connect::CallOptions& options = {});
-  // The same at one endpoint, tried once.
+  // The same for messages that something else encodes: both bodies are protobuf's binary form. Not
+  // every program that calls may load protobuf's library.
+  Result<Answer> Exchange(std::string_view path, const std::string& body,
+                          const connect::CallOptions& options = {});
+  // The two at one endpoint, tried once.
   Status CallAt(std::size_t endpoint, std::string_view path,
                 const google::protobuf::Message& request, google::protobuf::Message& response,
                 const connect::CallOptions& options = {});
+  Result<Answer> ExchangeAt(std::size_t endpoint, std::string_view path, const std::string& body,
+                            const connect::CallOptions& options = {});
   // A plain GET ("/metrics") at one endpoint, tried once; the body of a 200.
   Result<std::string> GetAt(std::size_t endpoint, std::string_view path,
                             const connect::CallOptions& options = {});

@@ -51,7 +51,7 @@ Errand::Errand(const Errands& common, Task task, https::Race& race, const Health
   ways_.front().trial = plan.trial;
 }
 
-Status Errand::Run(google::protobuf::Message& response) {
+Result<Answer> Errand::Run() {
   while (true) {
     const Time now = Clock::now();
     if (common_.stopped.load()) {
@@ -66,7 +66,7 @@ Status Errand::Run(google::protobuf::Message& response) {
     if (Hopeless()) return Summary();
     std::optional<https::Race::Finish> finish = race_.Next(NextMoment());
     if (!finish) continue;
-    if (std::optional<Status> done = Judge(*finish, response)) return *std::move(done);
+    if (std::optional<Result<Answer>> done = Judge(*std::move(finish))) return *std::move(done);
   }
 }
 
@@ -117,32 +117,32 @@ void Errand::Start(Way& way, Time now) {
   ++running_;
 }
 
-std::optional<Status> Errand::Judge(const https::Race::Finish& finish,
-                                    google::protobuf::Message& response) {
+std::optional<Result<Answer>> Errand::Judge(https::Race::Finish finish) {
   const Time now = Clock::now();
   Way& way = *std::ranges::find(ways_, finish.runner, &Way::endpoint);
   way.running = false;
   --running_;
   connect::Tried tried =
-      connect::ReadOutcome(common_.endpoints[way.endpoint], finish.outcome, response);
-  const bool refused = !tried.status.ok() && tried.status.error().code() == Code::kUnavailable;
+      connect::ReadOutcome(common_.endpoints[way.endpoint], std::move(finish.outcome));
+  const bool refused = !tried.answer.ok() && tried.answer.error().code() == Code::kUnavailable;
   if (tried.answered && !refused) {
     common_.health.Answered(way.endpoint, task_.path, finish.timing, now);
     LeaveAll(now);
-    return std::move(tried.status);
+    if (!tried.answer.ok()) return tried.answer.error();
+    return Answer{*std::move(tried.answer), way.endpoint};
   }
-  const Error& error = tried.status.error();
+  const Error& error = tried.answer.error();
   if (tried.answered) {
     common_.health.Refused(way.endpoint, task_.path, finish.timing, now);
   } else if (error.code() == Code::kInternal) {
     // An answer that this program cannot take is one wherever it comes from.
     LeaveAll(now);
-    return std::move(tried.status);
+    return error;
   } else {
     common_.health.Failed(way.endpoint, now);
     way.closed = tried.lasting;
   }
-  if (tried.sent && !task_.options.repeatable) return std::move(tried.status);
+  if (tried.sent && !task_.options.repeatable) return error;
   PutOff(way, error, now);
   return std::nullopt;
 }
@@ -168,7 +168,7 @@ void Errand::LeaveAll(Time now) {
   running_ = 0;
 }
 
-Status Errand::TimeOver() {
+Error Errand::TimeOver() {
   LeaveAll(Clock::now());
   return Summary();
 }

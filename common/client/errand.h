@@ -10,13 +10,10 @@
 #include <vector>
 
 #include "common/base/result.h"
+#include "common/client/answer.h"
 #include "common/client/health.h"
 #include "common/connect/client_options.h"
 #include "common/https/race.h"
-
-namespace google::protobuf {
-class Message;
-}
 
 namespace twinseal::client {
 
@@ -40,7 +37,7 @@ class Errand {
   Errand(const Errands& common, Task task, https::Race& race, const Health::Plan& plan);
 
   // The first answer that is not `unavailable`, or why there is none.
-  Status Run(google::protobuf::Message& response);
+  Result<Answer> Run();
 
  private:
   // How the call fares at one endpoint.
@@ -65,12 +62,11 @@ class Errand {
   bool Hopeless() const;
   void Start(Way& way, Time now);
   // The call's result, when this is the end of it.
-  std::optional<Status> Judge(const https::Race::Finish& finish,
-                              google::protobuf::Message& response);
+  std::optional<Result<Answer>> Judge(https::Race::Finish finish);
   void PutOff(Way& way, Error error, Time now);
   // Tells of those that have not answered, and ends them.
   void LeaveAll(Time now);
-  Status TimeOver();
+  Error TimeOver();
   Error Summary() const;
 
   const Errands& common_;

@@ -5,10 +5,10 @@
 #include <variant>
 
 #include <fmt/format.h>
-#include <google/protobuf/message.h>
 
-#include "common/connect/codec.h"
 #include "common/connect/curl_errors.h"
+#include "common/connect/errors.h"
+#include "common/connect/headers.h"
 
 namespace twinseal::connect {
 namespace {
@@ -24,18 +24,10 @@ Milliseconds ForServer(Milliseconds time) {
   return std::max(time - std::min(time / 8, kMostForAnswer), Milliseconds(1));
 }
 
-Status ReadAnswer(const std::string& endpoint, const https::Answer& answer,
-                  google::protobuf::Message& response) {
+Result<std::string> ReadAnswer(const std::string& endpoint, https::Answer answer) {
   if (answer.status != kOkStatus) return DecodeError(answer.status, answer.body);
-  const Status decoded = EncodingOf(answer.content_type) == Encoding::kProto
-                             ? Decode(Encoding::kProto, AsBytes(answer.body), response)
-                             : Status(Error(Code::kUnknown,
-                                            "it does not speak the Connect "
-                                            "protocol"));
-  if (decoded.ok()) return Ok();
-  return Error(Code::kInternal, fmt::format("{} gave an answer that cannot be read; are it and "
-                                            "this program of the same release? ({})",
-                                            endpoint, decoded.error().message()));
+  if (EncodingOf(answer.content_type) == Encoding::kProto) return std::move(answer.body);
+  return Unreadable(endpoint, "it does not speak the Connect protocol");
 }
 
 }  // namespace
@@ -52,15 +44,20 @@ https::Request RequestOf(const std::string& endpoint, std::string_view path,
           {time, connect}};
 }
 
-Tried ReadOutcome(const std::string& endpoint, const https::Outcome& outcome,
-                  google::protobuf::Message& response) {
+Error Unreadable(const std::string& endpoint, std::string_view why) {
+  return Error(Code::kInternal, fmt::format("{} gave an answer that cannot be read; are it and "
+                                            "this program of the same release? ({})",
+                                            endpoint, why));
+}
+
+Tried ReadOutcome(const std::string& endpoint, https::Outcome outcome) {
   if (const auto* const failure = std::get_if<https::Failure>(&outcome)) {
     Error error = ErrorOfTransfer(endpoint, *failure);
     // A refused client certificate shows after the request has gone out, but nobody has read that.
     const bool sent = failure->connected && error.code() != Code::kUnauthenticated;
     return {std::move(error), sent, false, IsLasting(*failure)};
   }
-  return {ReadAnswer(endpoint, std::get<https::Answer>(outcome), response), true, true, false};
+  return {ReadAnswer(endpoint, std::get<https::Answer>(std::move(outcome))), true, true, false};
 }
 
 Result<std::string> ReadPlainOutcome(const std::string& endpoint, https::Outcome outcome) {

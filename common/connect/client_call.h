@@ -8,10 +8,6 @@
 #include "common/base/result.h"
 #include "common/https/transfer.h"
 
-namespace google::protobuf {
-class Message;
-}
-
 namespace twinseal::connect {
 
 // The largest answer: a page of 1,000 keys with long policies has a few megabytes.
@@ -24,15 +20,16 @@ https::Request RequestOf(const std::string& endpoint, std::string_view path,
                          std::chrono::milliseconds connect);
 
 struct Tried {
-  Status status;
-  bool sent = false;      // The server may have acted on it.
-  bool answered = false;  // The status is the server's.
-  bool lasting = false;   // It was not reached, and trying again soon is of no use.
+  Result<std::string> answer;  // The encoded message.
+  bool sent = false;           // The server may have acted on it.
+  bool answered = false;       // What it says is the server's.
+  bool lasting = false;        // It was not reached, and trying again soon is of no use.
 };
 
-// `response` is filled when the status is good.
-Tried ReadOutcome(const std::string& endpoint, const https::Outcome& outcome,
-                  google::protobuf::Message& response);
+Tried ReadOutcome(const std::string& endpoint, https::Outcome outcome);
+
+// internal: `endpoint` answered with what is no message of this release.
+Error Unreadable(const std::string& endpoint, std::string_view why);
 
 // The body of a plain GET that was answered 200.
 Result<std::string> ReadPlainOutcome(const std::string& endpoint, https::Outcome outcome);

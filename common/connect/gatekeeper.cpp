@@ -5,6 +5,8 @@
 #include <boost/beast/core/string.hpp>
 #include <fmt/format.h>
 
+#include "common/connect/errors.h"
+#include "common/connect/headers.h"
 #include "common/connect/json_check.h"
 #include "common/crypto/x509.h"
 

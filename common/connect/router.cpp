@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "common/connect/errors.h"
+
 namespace twinseal::connect {
 namespace {
 

@@ -6,6 +6,8 @@ import unittest
 
 from bench_sites.bench import Bench
 from bench_sites.layout import BenchFiles, REPOSITORY
+from bench_sites.module import USER_PIN
+from bench_sites.pins import pin_descriptor
 from support.appliance import Folder
 
 
@@ -40,6 +42,7 @@ class Commands(Folder):
                                 capture_output=True, text=True,
                                 env={**os.environ, "TWINSEAL_BENCH": str(self.bench.files.folder)})
         self.assertIn("quickstart", listed.stdout, listed.stderr)
+        self.look_at_the_module()
         # Again on the bench that is there: it is used and left as it was.
         self.run_tool("quickstart")
         self.assertTrue(self.bench.site("a").running())
@@ -53,6 +56,19 @@ class Commands(Folder):
         for process in (*sessions, *relays):
             self.assertEqual([], process.session())
         self.assertFalse(self.bench.files.folder.exists())
+
+    def look_at_the_module(self):
+        """What applications need that load the PKCS#11 module; the key's passphrase is the PIN of their token."""
+        files = self.bench.files.module
+        self.assertIn(f"export TWINSEAL_PKCS11_CONF={files.config}\n", self.command("env"))
+        self.assertIn("export TWINSEAL_PKCS11_MODULE=", self.command("env"))
+        self.assertIn("BEGIN ENCRYPTED PRIVATE KEY", files.key.read_text())
+        with pin_descriptor(USER_PIN) as pin:
+            key = subprocess.run(["openssl", "pkey", "-in", files.key, "-passin", f"fd:{pin}", "-pubout"],
+                                 pass_fds=(pin,), capture_output=True).stdout
+        self.assertEqual(key, subprocess.run(["openssl", "x509", "-in", files.certificate, "-noout", "-pubkey"],
+                                             capture_output=True).stdout)
+        self.assertTrue(key)
 
     def kill_and_start(self):
         self.command("kill", "a")

@@ -10,6 +10,7 @@ from . import tokens
 from .agent import Agent
 from .errors import BenchError
 from .layout import AGENT, BenchFiles, Programs
+from .module import set_up_module
 from .network import CLIENT
 from .pairing import create_pair
 from .place import Place
@@ -88,6 +89,7 @@ class Bench:
             if not self.files.site_names():
                 self._set_up_alone(wanted[0])
             self.site(wanted[0]).start()
+        self._set_up_module()
 
     def prepare_pair(self, names: list[str] | None = None, seed: int = 0,
                      environment: Callable[[Place], dict[str, str]] | None = None) -> None:
@@ -126,6 +128,7 @@ class Bench:
             "TWINSEAL_PROXY": self.network.proxy(AGENT)})
         self._mark(paired=True)
         self.start_all()
+        self._set_up_module()
         return code
 
     def start_all(self) -> None:
@@ -161,12 +164,22 @@ class Bench:
             "TWINSEAL_CERTIFICATE": str(operator.certificate),
             "TWINSEAL_KEY": str(operator.key),
             "TWINSEAL_CA": str(operator.ca),
+            "TWINSEAL_ENDPOINTS": ",".join(self.endpoints()),
         }
         if self.is_pair():
-            endpoints = ",".join(self.api_address(name) for name in self.files.site_names())
-            return {**common, "TWINSEAL_ENDPOINTS": endpoints, "TWINSEAL_AGENT": self.api_address(AGENT),
-                    "TWINSEAL_PROXY": self.network.proxy(CLIENT)}
-        return {**common, "TWINSEAL_ENDPOINTS": ",".join(site.endpoint for site in self.sites())}
+            return {**common, "TWINSEAL_AGENT": self.api_address(AGENT), "TWINSEAL_PROXY": self.network.proxy(CLIENT)}
+        return common
+
+    def endpoints(self) -> list[str]:
+        """The sites as clients dial them."""
+        if self.is_pair():
+            return [self.api_address(name) for name in self.files.site_names()]
+        return [site.endpoint for site in self.sites()]
+
+    def module_environment(self) -> dict[str, str]:
+        """What applications need that load the PKCS#11 module; its token's PIN is module.USER_PIN."""
+        return {"TWINSEAL_PKCS11_MODULE": str(self.programs.module),
+                "TWINSEAL_PKCS11_CONF": str(self.files.module.config)}
 
     def cli(self, *arguments: str, site: str = "") -> str:
         """What `twinseal` prints when the bench's operator calls it so; at one site of a pair, if it is named."""
@@ -178,6 +191,9 @@ class Bench:
         return done.stdout
 
     # --- set-up -------------------------------------------------------------------------------------------------
+
+    def _set_up_module(self) -> None:
+        set_up_module(self.files.module, self.cli, self.endpoints(), self.network.proxy(CLIENT) if self.is_pair() else "")
 
     def _site(self, name: str) -> Site:
         return Site(self.files.site(name), self.programs, self.files.operator, self._token)

@@ -53,6 +53,11 @@ class Programs:
     def cli(self) -> Path:
         return self.folder / "twinseal"
 
+    @property
+    def module(self) -> Path:
+        """The PKCS#11 module that applications load."""
+        return self.folder.parent / "lib" / "libtwinseal-pkcs11.so"
+
 
 @dataclass(frozen=True)
 class PlaceFiles:
@@ -169,6 +174,39 @@ class OperatorFiles:
 
 
 @dataclass(frozen=True)
+class ModuleFiles:
+    """The files of the PKCS#11 module's client."""
+
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "pkcs11.conf"
+
+    @property
+    def key(self) -> Path:
+        """Encrypted under the token's PIN."""
+        return self.folder / "pkcs11.key"
+
+    @property
+    def request(self) -> Path:
+        """For the certificate; gone once that is there."""
+        return self.folder / "pkcs11.csr"
+
+    @property
+    def certificate(self) -> Path:
+        return self.folder / "pkcs11.pem"
+
+    @property
+    def ca(self) -> Path:
+        return self.folder / "ca.pem"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "pkcs11.log"
+
+
+@dataclass(frozen=True)
 class NetworkFiles:
     """The files of the relays between the places."""
 
@@ -205,6 +243,10 @@ class BenchFiles:
     @property
     def operator(self) -> OperatorFiles:
         return OperatorFiles(self.folder / "operator")
+
+    @property
+    def module(self) -> ModuleFiles:
+        return ModuleFiles(self.folder / "pkcs11")
 
     @property
     def network(self) -> NetworkFiles:

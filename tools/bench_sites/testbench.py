@@ -10,6 +10,7 @@ from .bench import Bench
 from .build import build_programs
 from .errors import BenchError
 from .layout import RELEASE_BUILD, REPOSITORY
+from .module import USER_PIN
 from .place import PROCESS_NAMES
 from .status import print_status
 
@@ -17,6 +18,10 @@ _DESCRIPTION = """\
 A bench of signing appliances on this machine, with SoftHSM2 in place of the HSM: sites `a` and `b`, paired, and the
 agent at a third place. Whatever the places send each other passes relays of the bench, which can delay it, lose it or
 hold it back. Its files are in build/testbench, or where TWINSEAL_BENCH says; two benches may run side by side."""
+
+_ENVIRONMENT = f"""\
+It is what `twinseal` needs to call the bench as its operator, and what applications need that load the PKCS#11 module:
+TWINSEAL_PKCS11_MODULE is its path, TWINSEAL_PKCS11_CONF its configuration; the PIN of its token is {USER_PIN}."""
 
 _LINKS = """\
 The links are those between the two places named, those of the one place named with all others, or all. Clients
@@ -37,7 +42,7 @@ def _arguments() -> argparse.ArgumentParser:
     down = command("down", "stop everything and remove the bench's files")
     down.add_argument("--keep-files", action="store_true", help="stop only: `up` starts the same appliances again")
     command("status", "say what runs, and what is wrong with the links")
-    command("env", 'print the environment; use it as eval "$(./tools/testbench env)"')
+    command("env", 'print the environment; use it as eval "$(./tools/testbench env)"', epilog=_ENVIRONMENT)
     for name, what in (("start", "start a place that is down, and wait until it is ready"),
                        ("stop", "stop a place in good order"),
                        ("restart", "stop a place in good order and start it again")):
@@ -106,7 +111,7 @@ def _env(bench: Bench, _: argparse.Namespace) -> None:
     if not bench.exists():
         raise BenchError("There is no bench. Start one with `./tools/testbench up`.")
     print(f"export PATH={shlex.quote(str(bench.programs.folder))}:\"$PATH\"")
-    for name, value in bench.client_environment().items():
+    for name, value in {**bench.client_environment(), **bench.module_environment()}.items():
         print(f"export {name}={shlex.quote(value)}")
 
 

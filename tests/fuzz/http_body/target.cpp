@@ -16,6 +16,7 @@
 #include <google/protobuf/unknown_field_set.h>
 
 #include "common/connect/codec.h"
+#include "common/connect/errors.h"
 #include "twinseal/v1/appliance.pb.h"
 #include "twinseal/v1/audit.pb.h"
 #include "twinseal/v1/keys.pb.h"
