@@ -22,6 +22,7 @@ constexpr std::array kSchemes = {
     SchemeInfo{v1::ECDSA_SHA256, "ecdsa-sha256", Family::kEcdsa, Padding::kNone, "SHA256", 32},
     SchemeInfo{v1::ECDSA_SHA384, "ecdsa-sha384", Family::kEcdsa, Padding::kNone, "SHA384", 48},
     SchemeInfo{v1::ECDSA_SHA512, "ecdsa-sha512", Family::kEcdsa, Padding::kNone, "SHA512", 64},
+    SchemeInfo{v1::RSA_PKCS1_SHA1, "rsa-pkcs1-sha1", Family::kRsa, Padding::kPkcs1, "SHA1", 20},
     SchemeInfo{v1::RSA_PKCS1_SHA256, "rsa-pkcs1-sha256", Family::kRsa, Padding::kPkcs1, "SHA256",
                32},
     SchemeInfo{v1::RSA_PKCS1_SHA384, "rsa-pkcs1-sha384", Family::kRsa, Padding::kPkcs1, "SHA384",

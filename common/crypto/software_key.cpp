@@ -1,5 +1,6 @@
 #include "common/crypto/software_key.h"
 
+#include <algorithm>
 #include <climits>
 #include <utility>
 
@@ -16,6 +17,24 @@ namespace {
 // A PEM file that wants a passphrase is refused rather than asked for on the terminal, as OpenSSL
 // would.
 int NoPassphrase(char*, int, int, void*) { return -1; }
+
+// Gives the Secret that `passphrase` points to.
+int GivePassphrase(char* buffer, int size, int /*for_writing*/, void* passphrase) {
+  const BytesView text = static_cast<const Secret*>(passphrase)->Reveal(SecretAccess());
+  if (text.size() > static_cast<std::size_t>(size)) return -1;
+  std::ranges::copy(text, buffer);
+  return static_cast<int>(text.size());
+}
+
+// Null when OpenSSL does not take it.
+Result<std::shared_ptr<EVP_PKEY>> ReadPem(const Secret& pem, pem_password_cb* ask, void* with) {
+  const BytesView text = pem.Reveal(SecretAccess());
+  if (text.size() > INT_MAX) return Error(Code::kInvalidArgument, "the private key is too long");
+  const BioPtr bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+  if (bio == nullptr) return OpensslError(Code::kInternal, "reading a private key");
+  return std::shared_ptr<EVP_PKEY>(PEM_read_bio_PrivateKey(bio.get(), nullptr, ask, with),
+                                   EVP_PKEY_free);
+}
 
 Result<PublicKey> PublicHalf(EVP_PKEY* key) {
   unsigned char* encoded = nullptr;
@@ -75,19 +94,27 @@ Result<SoftwareKey> SoftwareKey::Generate() {
   return SoftwareKey(std::move(key), std::move(public_key));
 }
 
+Result<SoftwareKey> SoftwareKey::FromKey(std::shared_ptr<EVP_PKEY> key) {
+  TWINSEAL_ASSIGN_OR_RETURN(PublicKey public_key, PublicHalf(key.get()));
+  return SoftwareKey(std::move(key), std::move(public_key));
+}
+
 Result<SoftwareKey> SoftwareKey::FromPem(const Secret& pem) {
-  const BytesView text = pem.Reveal(SecretAccess());
-  if (text.size() > INT_MAX) return Error(Code::kInvalidArgument, "the private key is too long");
-  const BioPtr bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-  if (bio == nullptr) return OpensslError(Code::kInternal, "reading a private key");
-  std::shared_ptr<EVP_PKEY> key(PEM_read_bio_PrivateKey(bio.get(), nullptr, NoPassphrase, nullptr),
-                                EVP_PKEY_free);
+  TWINSEAL_ASSIGN_OR_RETURN(std::shared_ptr<EVP_PKEY> key, ReadPem(pem, NoPassphrase, nullptr));
   if (key == nullptr) {
     return OpensslError(Code::kInvalidArgument,
                         "the private key is not an unencrypted PEM private key");
   }
-  TWINSEAL_ASSIGN_OR_RETURN(PublicKey public_key, PublicHalf(key.get()));
-  return SoftwareKey(std::move(key), std::move(public_key));
+  return FromKey(std::move(key));
+}
+
+Result<SoftwareKey> SoftwareKey::FromEncryptedPem(const Secret& pem, const Secret& passphrase) {
+  Secret copy(passphrase.Reveal(SecretAccess()));
+  TWINSEAL_ASSIGN_OR_RETURN(std::shared_ptr<EVP_PKEY> key, ReadPem(pem, GivePassphrase, &copy));
+  if (key == nullptr) {
+    return OpensslError(Code::kPermissionDenied, "the passphrase does not open the private key");
+  }
+  return FromKey(std::move(key));
 }
 
 Result<Secret> SoftwareKey::Pem() const {

@@ -18,6 +18,8 @@ class SoftwareKey {
   static Result<SoftwareKey> Generate();
   // PKCS#8 or the traditional form, not encrypted; invalid_argument for anything else.
   static Result<SoftwareKey> FromPem(const Secret& pem);
+  // The same, encrypted. permission_denied when the passphrase does not open it.
+  static Result<SoftwareKey> FromEncryptedPem(const Secret& pem, const Secret& passphrase);
 
   // PKCS#8 (RFC 5958), not encrypted: the caller guards the file.
   Result<Secret> Pem() const;
@@ -28,6 +30,7 @@ class SoftwareKey {
   EVP_PKEY* native() const { return key_.get(); }
 
  private:
+  static Result<SoftwareKey> FromKey(std::shared_ptr<EVP_PKEY> key);
   SoftwareKey(std::shared_ptr<EVP_PKEY> key, PublicKey public_key)
       : key_(std::move(key)), public_key_(std::move(public_key)) {}
 

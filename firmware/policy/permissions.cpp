@@ -37,6 +37,7 @@ constexpr std::array kPermissions = {
     Permission{Procedure::kGetStatus, "ApplianceService/GetStatus", kWatchers, false},
     Permission{Procedure::kIssueClientCertificate, "ApplianceService/IssueClientCertificate",
                kOperators, true},
+    Permission{Procedure::kGenerateRandom, "ApplianceService/GenerateRandom", kSigners, false},
     Permission{Procedure::kBeginPairing, "PairingService/BeginPairing", kOperators, true},
     Permission{Procedure::kAgreePairing, "PairingService/AgreePairing", kOperators, true},
     Permission{Procedure::kReleaseDomain, "PairingService/ReleaseDomain", kOperators, true},

@@ -30,6 +30,7 @@ enum class Procedure : std::uint8_t {
   kListAuditCheckpoints,
   kGetStatus,
   kIssueClientCertificate,
+  kGenerateRandom,
   kBeginPairing,
   kAgreePairing,
   kReleaseDomain,

@@ -38,6 +38,12 @@ Status FillSign(const v1::CoreSignRequest& sign, Job& job) {
   return Ok();
 }
 
+Status CheckRandom(const v1::RandomRequest& random) {
+  if (random.size() >= 1 && random.size() <= kMaxRandomBytes) return Ok();
+  return Invalid("random.size", fmt::format("1 to {} bytes are given at a time, not {}",
+                                            kMaxRandomBytes, random.size()));
+}
+
 Error NotWhileServing(std::string_view call) {
   return Error(Code::kFailedPrecondition,
                fmt::format("{}: this signing core was started to serve; setting a token up takes "
@@ -68,6 +74,8 @@ Status Fill(Job& job) {
     case v1::CoreRequest::kProveDomain:
     case v1::CoreRequest::kDeriveSecret:
       return Ok();
+    case v1::CoreRequest::kRandom:
+      return CheckRandom(request.random());
     case v1::CoreRequest::kInitialize:
       return NotWhileServing("initialize");
     case v1::CoreRequest::kMakeTransportKey:

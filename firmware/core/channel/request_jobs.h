@@ -23,7 +23,8 @@ inline constexpr std::chrono::seconds kSignPatience{10};
 inline constexpr std::chrono::milliseconds kSignPatiencePerDigest{200};
 inline constexpr std::chrono::minutes kKeyPatience{5};
 
-inline constexpr int kMaxDigests = 1024;             // In one SignBatch.
+inline constexpr int kMaxDigests = 1024;  // In one SignBatch.
+inline constexpr std::uint32_t kMaxRandomBytes = 1024;
 inline constexpr std::size_t kMaxCallerBytes = 256;  // "application/" and a name of 64.
 
 // Reads what the queue has to know: caller, key, deadline. invalid_argument that names the field;

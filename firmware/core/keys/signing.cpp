@@ -1,33 +1,15 @@
 #include "firmware/core/keys/signing.h"
 
-#include <array>
 #include <memory>
 
 #include <openssl/bn.h>
 #include <openssl/ec.h>
 #include <openssl/ecdsa.h>
 
+#include "common/crypto/digest_info.h"
+
 namespace twinseal::core {
 namespace {
-
-// A DER DigestInfo up to the digest (RFC 8017 §9.2, note 1).
-constexpr std::size_t kDigestInfoSize = 19;
-
-std::array<std::uint8_t, kDigestInfoSize> DigestInfo(std::size_t digest_size) {
-  // The last arc of the hash's object identifier, under 2.16.840.1.101.3.4.2.
-  const std::uint8_t arc = digest_size == 32 ? 1 : digest_size == 48 ? 2 : 3;
-  const auto size = static_cast<std::uint8_t>(digest_size);
-  return {0x30, static_cast<std::uint8_t>(size + 17),
-          0x30, 0x0d,
-          0x06, 0x09,
-          0x60, 0x86,
-          0x48, 0x01,
-          0x65, 0x03,
-          0x04, 0x02,
-          arc,  0x05,
-          0x00, 0x04,
-          size};
-}
 
 CK_MECHANISM_TYPE HashOf(std::size_t digest_size) {
   return digest_size == 32 ? CKM_SHA256 : digest_size == 48 ? CKM_SHA384 : CKM_SHA512;
@@ -95,10 +77,7 @@ Result<Bytes> SignDigest(hsm::Session& session, const crypto::SchemeInfo& scheme
   if (scheme.padding == crypto::Padding::kPss) {
     return session.Sign(hsm::Mechanism::RsaPss(HashOf(digest.size())), key, digest);
   }
-  const auto prefix = DigestInfo(digest.size());
-  Bytes info(prefix.begin(), prefix.end());
-  info.insert(info.end(), digest.begin(), digest.end());
-  return session.Sign(hsm::Mechanism(CKM_RSA_PKCS), key, info);
+  return session.Sign(hsm::Mechanism(CKM_RSA_PKCS), key, crypto::DigestInfo(scheme, digest));
 }
 
 Result<crypto::PublicKey> ReadPublicKey(hsm::Session& session, v1::Algorithm algorithm,

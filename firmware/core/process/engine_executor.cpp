@@ -102,6 +102,13 @@ Status EngineExecutor::RunAlone(const v1::CoreRequest& request, v1::CoreResponse
       response.mutable_done();
       return engine_.Erase(bench_, id);
     }
+    case v1::CoreRequest::kRandom: {
+      TWINSEAL_RETURN_IF_ERROR(session_->Ensure());
+      Bytes random(request.random().size());
+      TWINSEAL_RETURN_IF_ERROR(session_->Random(random));
+      response.mutable_random()->set_random(random.data(), random.size());
+      return Ok();
+    }
     default:
       TWINSEAL_RETURN_IF_ERROR(session_->Ensure());
       return AnswerServing(*session_, request, response);

@@ -114,7 +114,7 @@ struct Appliance::Parts {
         keys(gate, foundation.directory, foundation.store, SystemMilliseconds),
         signing(gate, signer),
         audits(gate, *audit, foundation.audit_key),
-        appliance(gate, state, foundation.ca, *files.ledger, SystemMilliseconds),
+        appliance(gate, state, core, foundation.ca, *files.ledger, SystemMilliseconds),
         departure(*files.pair, *files.ledger, *audit, site.text(), AskForRestart),
         pairing(gate, holder, departure, *files.pair),
         view(site.text(), *files.pair, PairedViewOf(*this),

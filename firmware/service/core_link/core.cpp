@@ -65,6 +65,15 @@ Status Erase(Core& core, const KeyId& key, Deadline deadline) {
   return Ok();
 }
 
+Result<Bytes> Random(Core& core, std::uint32_t size, Deadline deadline) {
+  v1::CoreRequest request;
+  request.mutable_random()->set_size(size);
+  TWINSEAL_ASSIGN_OR_RETURN(const v1::CoreResponse response,
+                            CallAndWait(core, std::move(request), deadline));
+  if (response.random().random().size() != size) return WrongAnswer("random bytes");
+  return ToBytes(response.random().random());
+}
+
 Result<v1::CoreStatus> AskStatus(Core& core, Deadline deadline) {
   v1::CoreRequest request;
   request.mutable_status();

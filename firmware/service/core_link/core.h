@@ -39,6 +39,8 @@ Result<v1::ReplicaBlob> Revise(Core& core, BytesView replica_blob, v1::KeyState 
                                Deadline deadline);
 Status Install(Core& core, BytesView replica_blob, Deadline deadline);
 Status Erase(Core& core, const KeyId& key, Deadline deadline);
+// 1 to 1,024 bytes from the HSM.
+Result<Bytes> Random(Core& core, std::uint32_t size, Deadline deadline);
 Result<v1::CoreStatus> AskStatus(Core& core, Deadline deadline);
 
 }  // namespace twinseal::service

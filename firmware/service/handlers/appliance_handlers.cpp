@@ -2,9 +2,17 @@
 
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "firmware/service/operator_ca/client_certificates.h"
 
 namespace twinseal::service {
+namespace {
+
+// Enough for any seed or key; the HSM has other work to do.
+constexpr std::uint32_t kMaxRandomBytes = 1024;
+
+}  // namespace
 
 using policy::Procedure;
 
@@ -33,6 +41,26 @@ void ApplianceHandlers::IssueClientCertificate(
               policy::Principal::Make(request.role(), request.name());
           if (subject.ok()) operation.record().set_detail("issued for " + subject->Text());
         }
+        return response;
+      });
+}
+
+void ApplianceHandlers::GenerateRandom(Call<v1::GenerateRandomRequest> call,
+                                       Respond<v1::GenerateRandomResponse> respond) {
+  gate_.EnterBlocking<Procedure::kGenerateRandom, v1::GenerateRandomRequest,
+                      v1::GenerateRandomResponse>(
+      std::move(call), std::move(respond),
+      [this](const auto&, const v1::GenerateRandomRequest& request,
+             auto& operation) -> Result<v1::GenerateRandomResponse> {
+        if (request.size() < 1 || request.size() > kMaxRandomBytes) {
+          return Error(Code::kInvalidArgument,
+                       fmt::format("size: 1 to {} bytes are given at a time, not {}",
+                                   kMaxRandomBytes, request.size()));
+        }
+        TWINSEAL_ASSIGN_OR_RETURN(const Bytes random,
+                                  Random(core_, request.size(), operation.deadline()));
+        v1::GenerateRandomResponse response;
+        response.set_random(random.data(), random.size());
         return response;
       });
 }

@@ -12,17 +12,25 @@ namespace twinseal::service {
 // Thread-safe; no call blocks.
 class ApplianceHandlers {
  public:
-  ApplianceHandlers(Gate& gate, ApplianceState& state, OperatorCa& ca, ledger::Ledger& ledger,
-                    WallClock clock)
-      : gate_(gate), state_(state), ca_(ca), ledger_(ledger), clock_(std::move(clock)) {}
+  ApplianceHandlers(Gate& gate, ApplianceState& state, Core& core, OperatorCa& ca,
+                    ledger::Ledger& ledger, WallClock clock)
+      : gate_(gate),
+        state_(state),
+        core_(core),
+        ca_(ca),
+        ledger_(ledger),
+        clock_(std::move(clock)) {}
 
   void GetStatus(Call<v1::GetStatusRequest> call, Respond<v1::GetStatusResponse> respond);
   void IssueClientCertificate(Call<v1::IssueClientCertificateRequest> call,
                               Respond<v1::IssueClientCertificateResponse> respond);
+  void GenerateRandom(Call<v1::GenerateRandomRequest> call,
+                      Respond<v1::GenerateRandomResponse> respond);
 
  private:
   Gate& gate_;
   ApplianceState& state_;
+  Core& core_;
   OperatorCa& ca_;
   ledger::Ledger& ledger_;
   const WallClock clock_;

@@ -170,6 +170,10 @@ connect::Router MakeRouter(const Handlers& handlers, ApplianceState& state, Work
       router, Procedure::kIssueClientCertificate, [&appliance](auto call, auto respond) {
         appliance.IssueClientCertificate(std::move(call), std::move(respond));
       });
+  Add<v1::GenerateRandomRequest, v1::GenerateRandomResponse>(
+      router, Procedure::kGenerateRandom, [&appliance](auto call, auto respond) {
+        appliance.GenerateRandom(std::move(call), std::move(respond));
+      });
 
   PairingHandlers& pairing = handlers.pairing;
   const auto pairing_call = [&](auto method) {

@@ -18,11 +18,29 @@ using std::chrono::steady_clock;
 // For the core to take a replica blob in: some milliseconds, in its turn.
 constexpr std::chrono::seconds kDeliveryTime{10};
 
+// Versions before the current one only verify.
+Status CheckVersion(const v1::Key& key, std::uint32_t wanted) {
+  if (wanted == 0 || wanted == key.current_version()) return Ok();
+  return Error(Code::kFailedPrecondition,
+               fmt::format("version {} of the key '{}' does not sign; its current version is {}",
+                           wanted, key.name(), key.current_version()));
+}
+
 }  // namespace
+
+// What is asked for.
+struct Signer::Wish {
+  std::string key;
+  std::uint32_t version;  // 0: the current one.
+  v1::Scheme scheme;
+  google::protobuf::RepeatedPtrField<std::string> digests;
+  bool batch;
+};
 
 struct Signer::Order {
   KeyDirectory::View view;
   v1::CoreSignRequest request;
+  std::uint32_t version;  // As wished.
   Deadline deadline;
   Done done;
   bool delivered = false;
@@ -41,38 +59,40 @@ void Signer::Sign(const policy::Authorized<policy::Procedure::kSign>& caller,
                   v1::SignRequest request, Deadline deadline, v1::AuditRecord& record, Done done) {
   google::protobuf::RepeatedPtrField<std::string> digests;
   *digests.Add() = std::move(*request.mutable_digest());
-  Start(caller, request.key(), request.scheme(), std::move(digests), false, deadline, record,
-        std::move(done));
+  Start(caller, {request.key(), request.version(), request.scheme(), std::move(digests), false},
+        deadline, record, std::move(done));
 }
 
 void Signer::SignBatch(const policy::Authorized<policy::Procedure::kSignBatch>& caller,
                        v1::SignBatchRequest request, Deadline deadline, v1::AuditRecord& record,
                        Done done) {
-  Start(caller, request.key(), request.scheme(), std::move(*request.mutable_digests()), true,
+  Start(caller,
+        {request.key(), request.version(), request.scheme(), std::move(*request.mutable_digests()),
+         true},
         deadline, record, std::move(done));
 }
 
 template <policy::Procedure P>
-void Signer::Start(const policy::Authorized<P>& caller, std::string_view key, v1::Scheme scheme,
-                   google::protobuf::RepeatedPtrField<std::string> digests, bool batch,
-                   Deadline deadline, v1::AuditRecord& record, Done done) {
-  Result<KeyDirectory::View> found = FindKey(directory_, caller, key, record);
+void Signer::Start(const policy::Authorized<P>& caller, Wish wish, Deadline deadline,
+                   v1::AuditRecord& record, Done done) {
+  Result<KeyDirectory::View> found = FindKey(directory_, caller, wish.key, record);
   if (!found.ok()) {
-    const Status may_know = MayKnow(key, found.error());
+    const Status may_know = MayKnow(wish.key, found.error());
     done(may_know.ok() ? found.error() : may_know.error());
     return;
   }
   KeyDirectory::View view = *std::move(found);
   record.set_key_version(view->key.current_version());
-  if (scheme == v1::SCHEME_UNSPECIFIED) scheme = crypto::Find(view->key.algorithm())->usual_scheme;
-  record.set_scheme(std::string(crypto::Name(scheme)));
-  if (const Status checked = Check(*view, scheme, digests, batch); !checked.ok()) {
+  if (wish.scheme == v1::SCHEME_UNSPECIFIED)
+    wish.scheme = crypto::Find(view->key.algorithm())->usual_scheme;
+  record.set_scheme(std::string(crypto::Name(wish.scheme)));
+  if (const Status checked = Check(*view, wish); !checked.ok()) {
     done(checked.error());
     return;
   }
   // A message that is signed whole would not fit into a record; its SHA-256 names it.
-  const bool whole = crypto::Find(scheme)->digest_size == 0;
-  for (const std::string& digest : digests) {
+  const bool whole = crypto::Find(wish.scheme)->digest_size == 0;
+  for (const std::string& digest : wish.digests) {
     if (whole) {
       record.add_digests(ToString(crypto::Sha256(AsBytes(digest))));
     } else {
@@ -81,9 +101,10 @@ void Signer::Start(const policy::Authorized<P>& caller, std::string_view key, v1
   }
   auto order = std::make_shared<Order>();
   order->request.set_key_id(ToString(view->id.bytes()));
-  order->request.set_scheme(scheme);
-  *order->request.mutable_digests() = std::move(digests);
+  order->request.set_scheme(wish.scheme);
+  *order->request.mutable_digests() = std::move(wish.digests);
   order->request.set_caller(caller.principal().Text());
+  order->version = wish.version;
   order->view = std::move(view);
   order->deadline = deadline;
   order->done = std::move(done);
@@ -99,10 +120,9 @@ Status Signer::MayKnow(std::string_view key, const Error& refusal) const {
   return may_sign_(unknown);
 }
 
-Status Signer::Check(const KeyView& view, v1::Scheme scheme,
-                     const google::protobuf::RepeatedPtrField<std::string>& digests,
-                     bool batch) const {
+Status Signer::Check(const KeyView& view, const Wish& wish) const {
   const v1::Key& key = view.key;
+  const auto& [name, version, scheme, digests, batch] = wish;
   TWINSEAL_RETURN_IF_ERROR(may_sign_(key));
   const crypto::SchemeInfo* info = crypto::Find(scheme);
   const crypto::AlgorithmInfo* algorithm = crypto::Find(key.algorithm());
@@ -131,6 +151,7 @@ Status Signer::Check(const KeyView& view, v1::Scheme scheme,
                                                  : "destroyed";
     return Error(Code::kFailedPrecondition, fmt::format("the key '{}' is {}", key.name(), state));
   }
+  TWINSEAL_RETURN_IF_ERROR(CheckVersion(key, version));
   if (!policy::AllowsScheme(key.policy(), key.algorithm(), scheme)) {
     return Error(Code::kPermissionDenied,
                  fmt::format("the policy of the key '{}' does not allow the scheme {}", key.name(),
@@ -200,6 +221,10 @@ void Signer::DeliverAndRetry(std::shared_ptr<Order> order) {
       if (one->view->key.state() != v1::ENABLED) {
         one->done(Error(Code::kFailedPrecondition,
                         "the key was disabled while the request was under way"));
+        continue;
+      }
+      if (const Status current = CheckVersion(one->view->key, one->version); !current.ok()) {
+        one->done(current.error());
         continue;
       }
       Send(std::move(one));

@@ -50,15 +50,14 @@ class Signer {
                  Done done);
 
  private:
+  struct Wish;
   struct Order;
 
   template <policy::Procedure P>
-  void Start(const policy::Authorized<P>& caller, std::string_view key, v1::Scheme scheme,
-             google::protobuf::RepeatedPtrField<std::string> digests, bool batch, Deadline deadline,
+  void Start(const policy::Authorized<P>& caller, Wish wish, Deadline deadline,
              v1::AuditRecord& record, Done done);
   Status MayKnow(std::string_view key, const Error& refusal) const;
-  Status Check(const KeyView& view, v1::Scheme scheme,
-               const google::protobuf::RepeatedPtrField<std::string>& digests, bool batch) const;
+  Status Check(const KeyView& view, const Wish& wish) const;
   void Send(std::shared_ptr<Order> order);
   // The core does not know the key's newest revision: it is told, once for all who wait, and asked
   // again.

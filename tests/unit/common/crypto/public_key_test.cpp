@@ -165,8 +165,8 @@ TEST(Algorithms, FitsIsExactlyThisTable) {
     table += "\n";
   }
   const std::string rsa =
-      " rsa-pkcs1-sha256 rsa-pkcs1-sha384 rsa-pkcs1-sha512 rsa-pss-sha256 rsa-pss-sha384 "
-      "rsa-pss-sha512\n";
+      " rsa-pkcs1-sha1 rsa-pkcs1-sha256 rsa-pkcs1-sha384 rsa-pkcs1-sha512 rsa-pss-sha256 "
+      "rsa-pss-sha384 rsa-pss-sha512\n";
   EXPECT_EQ(table,
             "ec-p256: ecdsa-sha256\n"
             "ec-p384: ecdsa-sha256 ecdsa-sha384\n"

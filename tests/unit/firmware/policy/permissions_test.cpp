@@ -45,6 +45,7 @@ TEST(Permissions, AreExactlyThese) {
       {"AuditService/ListAuditRecords", "operator auditor"},
       {"AuditService/ListAuditCheckpoints", "operator auditor"},
       {"ApplianceService/GetStatus", "operator auditor agent"},
+      {"ApplianceService/GenerateRandom", "operator application"},
       {"ApplianceService/IssueClientCertificate", "operator"},
       {"PairingService/BeginPairing", "operator"},
       {"PairingService/AgreePairing", "operator"},

@@ -174,6 +174,17 @@ TEST_F(SigningTest, DoesNotSignWithoutTheSitesLeave) {
   EXPECT_TRUE(Sign("other", digest).ok());
 }
 
+TEST_F(SigningTest, SignsWithTheVersionThatWasAskedForOrNotAtAll) {
+  MakeKey("k");
+  v1::SignRequest request = Request("k", digest);
+  request.set_version(1);
+  EXPECT_TRUE(Sign(alice, request).ok());
+  request.set_version(2);
+  const Error refused = Sign(alice, request).error();
+  EXPECT_EQ(refused.code(), Code::kFailedPrecondition);
+  EXPECT_EQ(refused.message(), "version 2 of the key 'k' does not sign; its current version is 1");
+}
+
 TEST_F(SigningTest, KeepsToThePolicysSchemes) {
   v1::KeyPolicy policy;
   policy.add_schemes(v1::RSA_PSS_SHA256);

@@ -32,6 +32,11 @@ TEST_F(SigningProgramTest, MakesKeysSignsAndStillKnowsThemAfterARestart) {
         client_->Call(test::SignRequestFor(rsa, v1::RSA_PSS_SHA256, {Digest(3)}));
     ASSERT_TRUE(rsa_answer.ok()) << rsa_answer.error().Describe();
     ExpectSigned(rsa, v1::RSA_PSS_SHA256, Digest(3), rsa_answer->sign().signatures(0));
+    const std::string short_digest = Digest(4).substr(0, 20);
+    const auto old_answer =
+        client_->Call(test::SignRequestFor(rsa, v1::RSA_PKCS1_SHA1, {short_digest}));
+    ASSERT_TRUE(old_answer.ok()) << old_answer.error().Describe();
+    ExpectSigned(rsa, v1::RSA_PKCS1_SHA1, short_digest, old_answer->sign().signatures(0));
 
     client_->Close();
     EXPECT_TRUE(core_->Wait().With(CoreExit::kDone)) << core_->Log();
@@ -111,6 +116,22 @@ TEST_F(SigningProgramTest, RevisesAndErases) {
   ASSERT_TRUE(client_->Call(std::move(erase)).ok());
   EXPECT_EQ(client_->Install(revised->blob()).error().code(), Code::kFailedPrecondition);
   EXPECT_EQ(client_->GetStatus()->vault_keys(), 0U);
+}
+
+TEST_F(SigningProgramTest, GivesRandomBytesOfTheHsm) {
+  Start();
+  const auto random = [&](std::uint32_t size) {
+    v1::CoreRequest request;
+    request.mutable_random()->set_size(size);
+    return client_->Call(std::move(request));
+  };
+  const auto one = random(1024);
+  const auto another = random(1024);
+  ASSERT_TRUE(one.ok()) << one.error().Describe();
+  EXPECT_EQ(one->random().random().size(), 1024U);
+  EXPECT_NE(one->random().random(), another->random().random());
+  EXPECT_EQ(random(0).error().code(), Code::kInvalidArgument);
+  EXPECT_EQ(random(1025).error().code(), Code::kInvalidArgument);
 }
 
 TEST_F(SigningProgramTest, TellsHowItIs) {
