@@ -33,7 +33,7 @@ class Pairing(Appliances):
         return [str(self.bench.programs.cli), "pair", *arguments,
                 "--agent-config", str(self.bench.agent().files.config)]
 
-    def create(self, within: str = "60s") -> subprocess.Popen:
+    def create(self, within: str = "300s") -> subprocess.Popen:
         process = subprocess.Popen(
             self.command("create", "--joiner", self.bench.api_address("b"), "--confirm-within", within),
             env=self.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
