@@ -1,0 +1,109 @@
+#include "agent/pkcs11/public_parts.h"
+
+#include <array>
+#include <memory>
+
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+#include <openssl/objects.h>
+#include <openssl/x509.h>
+
+#include "common/crypto/openssl_error.h"
+#include "common/crypto/openssl_ptr.h"
+
+namespace twinseal::pkcs11 {
+namespace {
+
+using crypto::KeyPtr;
+using crypto::OpensslPtr;
+
+Result<Bytes> Number(const EVP_PKEY* key, const char* name) {
+  BIGNUM* number = nullptr;
+  if (EVP_PKEY_get_bn_param(key, name, &number) != 1)
+    return crypto::OpensslError(Code::kInternal, "reading an RSA public key");
+  const OpensslPtr<BIGNUM, BN_free> owner(number);
+  Bytes bytes(static_cast<std::size_t>(BN_num_bytes(number)));
+  BN_bn2bin(number, bytes.data());
+  return bytes;
+}
+
+Result<Bytes> ObjectIdentifier(int nid) {
+  const ASN1_OBJECT* const object = OBJ_nid2obj(nid);
+  unsigned char* der = nullptr;
+  const int size = object == nullptr ? -1 : i2d_ASN1_OBJECT(object, &der);
+  if (size <= 0) return crypto::OpensslError(Code::kInternal, "encoding a curve's name");
+  Bytes bytes(der, der + size);
+  OPENSSL_free(der);
+  return bytes;
+}
+
+Result<Bytes> OctetString(BytesView content) {
+  const OpensslPtr<ASN1_OCTET_STRING, ASN1_OCTET_STRING_free> text(ASN1_OCTET_STRING_new());
+  unsigned char* der = nullptr;
+  const int size = text != nullptr && ASN1_OCTET_STRING_set(text.get(), content.data(),
+                                                            static_cast<int>(content.size())) == 1
+                       ? i2d_ASN1_OCTET_STRING(text.get(), &der)
+                       : -1;
+  if (size <= 0) return crypto::OpensslError(Code::kInternal, "encoding a point");
+  Bytes bytes(der, der + size);
+  OPENSSL_free(der);
+  return bytes;
+}
+
+Result<PublicParts> RsaParts(const EVP_PKEY* key) {
+  PublicParts parts;
+  parts.type = CKK_RSA;
+  TWINSEAL_ASSIGN_OR_RETURN(parts.modulus, Number(key, OSSL_PKEY_PARAM_RSA_N));
+  TWINSEAL_ASSIGN_OR_RETURN(parts.public_exponent, Number(key, OSSL_PKEY_PARAM_RSA_E));
+  return parts;
+}
+
+Result<PublicParts> EcParts(const EVP_PKEY* key) {
+  std::array<char, 64> curve{};
+  // The longest point, of P-521: 1 + 2 * 66 bytes.
+  std::array<unsigned char, 256> point{};
+  std::size_t size = 0;
+  if (EVP_PKEY_get_group_name(key, curve.data(), curve.size(), nullptr) != 1 ||
+      EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, point.data(), point.size(),
+                                      &size) != 1) {
+    return crypto::OpensslError(Code::kInternal, "reading an EC public key");
+  }
+  PublicParts parts;
+  parts.type = CKK_EC;
+  TWINSEAL_ASSIGN_OR_RETURN(parts.ec_params, ObjectIdentifier(OBJ_txt2nid(curve.data())));
+  TWINSEAL_ASSIGN_OR_RETURN(parts.ec_point, OctetString(BytesView(point).first(size)));
+  return parts;
+}
+
+Result<PublicParts> EdwardsParts(const EVP_PKEY* key) {
+  std::array<unsigned char, 32> point{};
+  std::size_t size = point.size();
+  if (EVP_PKEY_get_raw_public_key(key, point.data(), &size) != 1)
+    return crypto::OpensslError(Code::kInternal, "reading an Ed25519 public key");
+  PublicParts parts;
+  parts.type = CKK_EC_EDWARDS;
+  TWINSEAL_ASSIGN_OR_RETURN(parts.ec_params, ObjectIdentifier(NID_ED25519));
+  TWINSEAL_ASSIGN_OR_RETURN(parts.ec_point, OctetString(point));
+  return parts;
+}
+
+}  // namespace
+
+Result<PublicParts> PublicPartsOf(BytesView der) {
+  const unsigned char* next = der.data();
+  const KeyPtr key(d2i_PUBKEY(nullptr, &next, static_cast<long>(der.size())));
+  if (key == nullptr) return crypto::OpensslError(Code::kInternal, "reading a public key");
+  switch (EVP_PKEY_get_base_id(key.get())) {
+    case EVP_PKEY_RSA:
+      return RsaParts(key.get());
+    case EVP_PKEY_EC:
+      return EcParts(key.get());
+    case EVP_PKEY_ED25519:
+      return EdwardsParts(key.get());
+    default:
+      return Error(Code::kInternal, "a public key is of no kind that Twinseal knows");
+  }
+}
+
+}  // namespace twinseal::pkcs11
