@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import bench_pair
+from . import bench_pair, bench_pkcs11
 from .bench import Bench
 from .build import build_with_tests
 from .errors import BenchError
@@ -122,6 +122,9 @@ def main() -> int:
     part = commands.add_parser("pair", help="two sites and an agent: losing a site, planned work, distance, size")
     bench_pair.add_arguments(part)
     part.set_defaults(run=bench_pair.run)
+    part = commands.add_parser("pkcs11", help="the PKCS#11 module: its rate, its first use, looking for a key")
+    bench_pkcs11.add_arguments(part)
+    part.set_defaults(run=bench_pkcs11.run)
     arguments = parser.parse_args()
     try:
         return arguments.run(arguments)

@@ -9,7 +9,8 @@ from .errors import BenchError
 from .layout import SiteFiles
 
 
-def _first_that_exists(what: str, package: str, *paths: str) -> str:
+def module_path(what: str, package: str, *paths: str) -> str:
+    """The first of these that is installed."""
     for path in paths:
         if Path(path).exists():
             return path
@@ -27,7 +28,7 @@ class Token:
 
 def softhsm(site: SiteFiles) -> Token:
     """A token folder and configuration of its own, so that sites share nothing."""
-    module = _first_that_exists("SoftHSM2", "softhsm2", "/usr/lib/softhsm/libsofthsm2.so",
+    module = module_path("SoftHSM2", "softhsm2", "/usr/lib/softhsm/libsofthsm2.so",
                                 "/usr/lib64/softhsm/libsofthsm2.so")
     site.token_folder.mkdir(mode=0o700, exist_ok=True)
     site.module_config.write_text(f"directories.tokendir = {site.token_folder}\n"
@@ -38,7 +39,7 @@ def softhsm(site: SiteFiles) -> Token:
 
 def nss(site: SiteFiles) -> Token:
     """NSS softokn: a database in the token folder. It labels its token itself and has no security officer's PIN."""
-    module = _first_that_exists("NSS softokn", "libnss3", *glob.glob("/usr/lib/*/libsoftokn3.so"),
+    module = module_path("NSS softokn", "libnss3", *glob.glob("/usr/lib/*/libsoftokn3.so"),
                                 *glob.glob("/usr/lib/*/nss/libsoftokn3.so"))
     site.token_folder.mkdir(mode=0o700, exist_ok=True)
     label = f"twinseal-{site.name}"

@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 #include <p11-kit/pkcs11.h>
 
-#include "tests/bench/core/fail.h"
+#include "tests/bench/parts/fail.h"
 
 namespace twinseal::bench {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/bench/core/measure.h"
+#include "tests/bench/parts/measure.h"
 #include "twinseal/v1/keys.pb.h"
 
 namespace twinseal::bench {

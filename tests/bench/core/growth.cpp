@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "common/base/types.h"
-#include "tests/bench/core/fail.h"
+#include "tests/bench/parts/fail.h"
 
 namespace twinseal::bench {
 namespace {

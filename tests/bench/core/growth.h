@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "tests/bench/core/floor.h"
-#include "tests/bench/core/report.h"
+#include "tests/bench/parts/report.h"
 #include "tests/support/core_client/core_client.h"
 #include "tests/support/core_client/core_program.h"
 

@@ -11,11 +11,11 @@
 #include <fmt/format.h>
 
 #include "common/crypto/algorithms.h"
-#include "tests/bench/core/api_load.h"
 #include "tests/bench/core/floor.h"
 #include "tests/bench/core/growth.h"
-#include "tests/bench/core/report.h"
 #include "tests/bench/core/socket_load.h"
+#include "tests/bench/parts/api_load.h"
+#include "tests/bench/parts/report.h"
 #include "twinseal/v1/signing.pb.h"
 
 namespace twinseal::bench {

@@ -10,7 +10,7 @@
 
 #include "common/base/types.h"
 #include "common/crypto/algorithms.h"
-#include "tests/bench/core/fail.h"
+#include "tests/bench/parts/fail.h"
 
 namespace twinseal::bench {
 

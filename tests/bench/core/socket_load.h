@@ -7,7 +7,7 @@
 #include "common/base/bytes.h"
 #include "common/base/unique_fd.h"
 #include "firmware/core_protocol/frame.h"
-#include "tests/bench/core/measure.h"
+#include "tests/bench/parts/measure.h"
 #include "tests/support/core_client/core_program.h"
 #include "twinseal/v1/core.pb.h"
 

@@ -8,9 +8,9 @@
 
 #include "common/base/mutex.h"
 #include "common/base/types.h"
-#include "tests/bench/core/fail.h"
-#include "tests/bench/core/measure.h"
 #include "tests/bench/pair/clients.h"
+#include "tests/bench/parts/fail.h"
+#include "tests/bench/parts/measure.h"
 #include "twinseal/v1/keys.pb.h"
 #include "twinseal/v1/signing.pb.h"
 

@@ -6,7 +6,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/secret.h"
-#include "tests/bench/core/fail.h"
+#include "tests/bench/parts/fail.h"
 #include "twinseal/v1/keys.pb.h"
 
 namespace twinseal::bench {

@@ -2,7 +2,7 @@
 
 #include <google/protobuf/util/json_util.h>
 
-#include "tests/bench/core/fail.h"
+#include "tests/bench/parts/fail.h"
 
 namespace twinseal::bench {
 

@@ -5,9 +5,9 @@
 
 #include <fmt/format.h>
 
-#include "tests/bench/core/fail.h"
-#include "tests/bench/core/measure.h"
 #include "tests/bench/pair/changes.h"
+#include "tests/bench/parts/fail.h"
+#include "tests/bench/parts/measure.h"
 
 namespace twinseal::bench {
 namespace {

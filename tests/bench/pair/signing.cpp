@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "common/base/types.h"
-#include "tests/bench/core/fail.h"
 #include "tests/bench/pair/clients.h"
+#include "tests/bench/parts/fail.h"
 #include "twinseal/v1/signing.pb.h"
 
 namespace twinseal::bench {

@@ -10,7 +10,7 @@
 
 #include "common/base/mutex.h"
 #include "common/client/caller.h"
-#include "tests/bench/core/measure.h"
+#include "tests/bench/parts/measure.h"
 
 namespace twinseal::bench {
 

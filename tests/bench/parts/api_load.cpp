@@ -1,4 +1,4 @@
-#include "tests/bench/core/api_load.h"
+#include "tests/bench/parts/api_load.h"
 
 #include <array>
 #include <cstring>
@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "tests/bench/core/fail.h"
+#include "tests/bench/parts/fail.h"
 
 namespace twinseal::bench {
 namespace {

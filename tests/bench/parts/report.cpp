@@ -1,4 +1,4 @@
-#include "tests/bench/core/report.h"
+#include "tests/bench/parts/report.h"
 
 #include <cstdio>
 #include <fstream>

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "common/base/bytes.h"
-#include "tests/bench/core/measure.h"
+#include "tests/bench/parts/measure.h"
 
 namespace twinseal::bench {
 
