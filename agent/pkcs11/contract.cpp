@@ -143,7 +143,8 @@ Status Contract::DestroyKey(const KeyId& key) const {
   return done.ok() ? Ok() : Status(done.error());
 }
 
-Result<Bytes> Contract::Sign(const Signing& signing, const Bytes& digest) const {
+Result<Bytes> Contract::Sign(const Signing& signing, const Bytes& digest,
+                             std::chrono::milliseconds time) const {
   const std::string hex = signing.key.Hex();
   Twinseal__V1__SignRequest request = TWINSEAL__V1__SIGN_REQUEST__INIT;
   request.key = Text(hex);
@@ -152,12 +153,13 @@ Result<Bytes> Contract::Sign(const Signing& signing, const Bytes& digest) const 
   request.digest = Data(digest);
   TWINSEAL_ASSIGN_OR_RETURN(
       const auto answer,
-      SignCall::Call(caller_, timeout_, "/twinseal.v1.SigningService/Sign", request));
+      SignCall::Call(caller_, time, "/twinseal.v1.SigningService/Sign", request));
   return Copy(answer->signature);
 }
 
 Result<std::vector<Bytes>> Contract::SignBatch(const Signing& signing,
-                                               const std::vector<Bytes>& digests) const {
+                                               const std::vector<Bytes>& digests,
+                                               std::chrono::milliseconds time) const {
   const std::string hex = signing.key.Hex();
   std::vector<ProtobufCBinaryData> data;
   for (const Bytes& digest : digests) data.push_back(Data(digest));
@@ -169,7 +171,7 @@ Result<std::vector<Bytes>> Contract::SignBatch(const Signing& signing,
   request.n_digests = data.size();
   TWINSEAL_ASSIGN_OR_RETURN(
       const auto answer,
-      SignBatchCall::Call(caller_, timeout_, "/twinseal.v1.SigningService/SignBatch", request));
+      SignBatchCall::Call(caller_, time, "/twinseal.v1.SigningService/SignBatch", request));
   if (answer->n_signatures != digests.size()) return Unreadable();
   std::vector<Bytes> signatures;
   for (std::size_t i = 0; i < answer->n_signatures; ++i)

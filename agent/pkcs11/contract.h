@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <compare>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -49,13 +50,16 @@ class Contract {
     KeyId key;
     std::uint32_t version;
     v1::Scheme scheme;
+
+    friend auto operator<=>(const Signing&, const Signing&) = default;
   };
-  // ECDSA signatures are DER.
-  Result<Bytes> Sign(const Signing& signing, const Bytes& digest) const;
+  // Within `time`. ECDSA signatures are DER.
+  Result<Bytes> Sign(const Signing& signing, const Bytes& digest,
+                     std::chrono::milliseconds time) const;
   // In the order of the digests, of which there are 1 to kMaxBatch; in one activation of the key.
   static constexpr std::size_t kMaxBatch = 1024;
-  Result<std::vector<Bytes>> SignBatch(const Signing& signing,
-                                       const std::vector<Bytes>& digests) const;
+  Result<std::vector<Bytes>> SignBatch(const Signing& signing, const std::vector<Bytes>& digests,
+                                       std::chrono::milliseconds time) const;
 
   // At most kMaxRandom bytes.
   static constexpr std::size_t kMaxRandom = 1024;

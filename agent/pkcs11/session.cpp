@@ -171,9 +171,10 @@ Outcome<Bytes> Session::SignAtAppliance(Signing operation, std::optional<BytesVi
   const v1::Algorithm algorithm = operation.algorithm;
   TWINSEAL_ASSIGN_OR_RETURN(const Prepared prepared, Finish(std::move(operation), data));
   TWINSEAL_ASSIGN_OR_RETURN(const auto connection, token_.Connect());
+  TWINSEAL_ASSIGN_OR_RETURN(const auto facts, token_.Facts(key.key, key.version));
   TWINSEAL_ASSIGN_OR_RETURN(
-      Bytes signature,
-      connection->contract().Sign({key.key, key.version, prepared.scheme}, prepared.digest));
+      Bytes signature, connection->Sign({key.key, key.version, prepared.scheme}, prepared.digest,
+                                        facts->signatures_per_activation));
   TWINSEAL_ASSIGN_OR_RETURN(Bytes raw, ToPkcs11(algorithm, std::move(signature)));
   return raw;
 }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "agent/pkcs11/attributes.h"
+#include "agent/pkcs11/batches.h"
 #include "agent/pkcs11/config.h"
 #include "agent/pkcs11/contract.h"
 #include "agent/pkcs11/objects.h"
@@ -20,15 +21,22 @@ namespace twinseal::pkcs11 {
 class Connection {
  public:
   Connection(std::unique_ptr<client::Caller> caller, std::chrono::milliseconds timeout)
-      : caller_(std::move(caller)), contract_(*caller_, timeout) {}
+      : caller_(std::move(caller)), contract_(*caller_, timeout), batches_(contract_, timeout) {}
 
   const Contract& contract() const { return contract_; }
+  // With others that wait for the key, as far as its policy lets them share an activation.
+  Result<Bytes> Sign(const Contract::Signing& signing, const Bytes& digest,
+                     std::size_t signatures_per_activation) {
+    return batches_.Sign(signing, digest, signatures_per_activation);
+  }
+
   // Ends the calls under way, and those to come.
   void Stop() { caller_->Stop(); }
 
  private:
   std::unique_ptr<client::Caller> caller_;
   Contract contract_;
+  Batches batches_;
 };
 
 // Thread-safe.
