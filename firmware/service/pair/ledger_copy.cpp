@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "firmware/journal/layout.h"
 #include "firmware/service/pair/pair_paths.h"
 
 namespace twinseal::service {
@@ -29,7 +30,7 @@ Status CopyLedger(ledger::Ledger& from, ledger::Ledger& to) {
     ledger::Transaction batch;
     std::size_t bytes = 0;
     for (ledger::Entry& entry : page.entries) {
-      if (entry.key.starts_with(kPairPrefix)) continue;
+      if (entry.key.starts_with(kPairPrefix) || entry.key.starts_with(journal::kPrefix)) continue;
       if (bytes + entry.value.size() > kBatchBytes && !batch.writes.empty()) {
         TWINSEAL_RETURN_IF_ERROR(Write(to, batch));
         batch.writes.clear();
@@ -39,10 +40,12 @@ Status CopyLedger(ledger::Ledger& from, ledger::Ledger& to) {
       batch.writes.push_back(ledger::Put{entry.key, std::move(entry.value)});
     }
     if (!batch.writes.empty()) TWINSEAL_RETURN_IF_ERROR(Write(to, batch));
-    if (!page.more || page.entries.empty()) return Ok();
+    if (!page.more || page.entries.empty()) break;
     // The least key above the last one.
     range.first = page.entries.back().key + '\0';
   }
+  return journal::CarryOver(from,
+                            [&](const ledger::Transaction& batch) { return Write(to, batch); });
 }
 
 }  // namespace twinseal::service

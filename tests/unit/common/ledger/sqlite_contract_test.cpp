@@ -1,29 +1,9 @@
-#include "common/ledger/sqlite_ledger.h"
-#include "tests/support/temp_folder.h"
-#include "tests/unit/common/ledger/contract.h"
+#include "tests/unit/common/ledger/engines.h"
 
 namespace twinseal::ledger {
 namespace {
 
-class SqliteBench final : public LedgerBench {
- public:
-  SqliteBench() { Reopen(); }
-
-  Ledger& ledger() override { return *ledger_; }
-
-  void Reopen() override {
-    ledger_.reset();
-    ledger_ = SqliteLedger::Open(folder_ / "ledger.db").value();
-  }
-
- private:
-  test::TempFolder folder_;
-  std::unique_ptr<Ledger> ledger_;
-};
-
-INSTANTIATE_TEST_SUITE_P(Sqlite, LedgerContract,
-                         testing::Values(EngineUnderTest{
-                             "sqlite", [] { return std::make_unique<SqliteBench>(); }}),
+INSTANTIATE_TEST_SUITE_P(Sqlite, LedgerContract, testing::Values(SqliteEngine()),
                          [](const auto& engine) { return engine.param.name; });
 
 }  // namespace
