@@ -44,8 +44,7 @@ class Store final : public Archive {
         insert_(*writer_,
                 "INSERT INTO entries (position, name, content) VALUES (?, ?, ?) ON CONFLICT DO "
                 "NOTHING"),
-        same_(*writer_,
-              "SELECT count(*) FROM entries WHERE position = ?1 AND name = ?2 AND content = ?3"),
+        same_(*writer_, "SELECT count(*) FROM entries WHERE name = ? AND content = ?"),
         set_counter_(*writer_, "UPDATE counters SET value = ?2 WHERE name = ?1"),
         reader_(std::move(reader)),
         find_(*reader_, "SELECT position, name, content FROM entries WHERE name = ?"),
@@ -133,9 +132,8 @@ class Store final : public Archive {
     sqlite::BindBlob(*insert, 3, entry.content);
     if (insert->exec() != 0) return true;
     sqlite::Use same(same_);
-    same->bind(1, Signed(Number(entry.position)));
-    sqlite::BindBlob(*same, 2, AsBytes(entry.name));
-    sqlite::BindBlob(*same, 3, entry.content);
+    sqlite::BindBlob(*same, 1, AsBytes(entry.name));
+    sqlite::BindBlob(*same, 2, entry.content);
     if (same->executeStep() && same->getColumn(0).getInt64() == 1) return false;
     return Error(Code::kDataLoss,
                  fmt::format("the archive has another entry under the name {} or at position {}: "

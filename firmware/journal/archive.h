@@ -36,8 +36,8 @@ class Archive {
   virtual ~Archive() = default;
 
   // Writes the entries, and that the archive has everything up to `through` (0: that stays as it
-  // is), in one synced commit. What it has already is left alone; data_loss when that is not the
-  // same, and nothing is written. resource_exhausted when the disk is full.
+  // is), in one synced commit. What it has already stays where it is; data_loss when that is not
+  // the same, and nothing is written. resource_exhausted when the disk is full.
   virtual Status Add(const std::vector<Entry>& entries, Position through = {}) = 0;
 
   // By its name; nothing when the archive does not have it.

@@ -32,7 +32,7 @@ Result<ledger::Revision> Copier::CopyAll() {
     // was dropped, and is not above this position.
     TWINSEAL_ASSIGN_OR_RETURN(const Position dropped, ReadPosition(ledger_, kDroppedPath));
     if (archive_.through() >= dropped) {
-      TWINSEAL_RETURN_IF_ERROR(archive_.Add({}, After(base_.load(), revision)));
+      TWINSEAL_RETURN_IF_ERROR(archive_.Add({}, After(base_, revision)));
       return revision;
     }
     TWINSEAL_RETURN_IF_ERROR(Fetch(dropped));
@@ -41,8 +41,7 @@ Result<ledger::Revision> Copier::CopyAll() {
 
 // All pages, also when the archive cannot be written: what waits is to be counted.
 Result<ledger::Revision> Copier::CopyJournal() {
-  TWINSEAL_ASSIGN_OR_RETURN(const Position base, ReadPosition(ledger_, kBasePath));
-  base_ = base;
+  TWINSEAL_RETURN_IF_ERROR(ReadBase());
   std::vector<Waiting> waiting;
   std::optional<ledger::Revision> revision;
   Status copied = Ok();
@@ -52,7 +51,7 @@ Result<ledger::Revision> Copier::CopyJournal() {
     if (!revision) revision = page.revision;
     std::vector<Entry> entries;
     for (const ledger::Entry& held : page.entries) {
-      TWINSEAL_ASSIGN_OR_RETURN(Entry entry, ReadEntry(held.key, held.value, held.created, base));
+      TWINSEAL_ASSIGN_OR_RETURN(Entry entry, ReadEntry(held.key, held.value, held.created, base_));
       waiting.push_back(
           {entry.name, entry.position, held.modified, held.key.size() + held.value.size()});
       entries.push_back(std::move(entry));
@@ -77,6 +76,38 @@ Result<ledger::Revision> Copier::CopyJournal() {
   backlog_.Replace(std::move(waiting), std::move(marks), dropped);
   if (!copied.ok()) return copied.error();
   return *revision;
+}
+
+// Raises the base when the ledger was put back from an old copy: it would give out positions that
+// entries in the archive have already.
+Status Copier::ReadBase() {
+  const std::string path(kBasePath);
+  TWINSEAL_ASSIGN_OR_RETURN(const std::optional<ledger::Entry> record, ledger_.Get(path));
+  Position base{};
+  if (record) {
+    TWINSEAL_ASSIGN_OR_RETURN(base, ParsePosition(path, record->value));
+  }
+  TWINSEAL_ASSIGN_OR_RETURN(const ledger::Revision now, ledger_.CurrentRevision());
+  base_ = base;
+  const Position through = archive_.through();
+  if (through <= After(base, now)) return Ok();
+  spdlog::warn(
+      "the ledger has counted to position {} and the archive has everything up to {}: the ledger "
+      "is an old copy; it goes on behind the archive",
+      Number(After(base, now)), Number(through));
+  ledger::Transaction transaction{options_.guards, {}};
+  if (record) {
+    transaction.guards.push_back(ledger::UnchangedSince{path, record->modified});
+  } else {
+    transaction.guards.push_back(ledger::Absent{path});
+  }
+  transaction.writes.push_back(ledger::Put{path, WritePosition(through)});
+  TWINSEAL_ASSIGN_OR_RETURN(const ledger::Outcome outcome, ledger_.Commit(transaction));
+  if (!outcome.committed) {
+    return Error(Code::kUnavailable, "another site sets what positions count from; try again");
+  }
+  base_ = through;
+  return Ok();
 }
 
 Status Copier::Fetch(Position until) {
@@ -116,7 +147,7 @@ Status Copier::FetchFrom(OtherArchive& other, Position until) {
 void Copier::Hear(const ledger::Change& change) {
   if (change.key.starts_with(kEntryPrefix)) {
     if (!change.value) return backlog_.Remove(change.key.substr(kEntryPrefix.size()));
-    Result<Entry> entry = ReadEntry(change.key, *change.value, change.revision, base_.load());
+    Result<Entry> entry = ReadEntry(change.key, *change.value, change.revision, base_);
     // Take() says what is wrong.
     if (!entry.ok()) return;
     backlog_.Add({std::move(entry->name), entry->position, change.revision,
@@ -142,9 +173,9 @@ Status Copier::Take(const std::vector<ledger::Change>& changes) {
     const std::string name = change.key.substr(kEntryPrefix.size());
     if (change.value) {
       // A commit brings one entry at the most, so with it everything up to its revision is known.
-      through = After(base_.load(), change.revision);
-      TWINSEAL_ASSIGN_OR_RETURN(
-          Entry entry, ReadEntry(change.key, *change.value, change.revision, base_.load()));
+      through = After(base_, change.revision);
+      TWINSEAL_ASSIGN_OR_RETURN(Entry entry,
+                                ReadEntry(change.key, *change.value, change.revision, base_));
       entries.push_back(std::move(entry));
       brought.insert(name);
       continue;

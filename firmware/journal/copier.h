@@ -24,10 +24,12 @@ class OtherArchive {
   virtual Result<ArchivePage> Read(Position after) = 0;
 };
 
+using OtherArchives = std::vector<std::shared_ptr<OtherArchive>>;
+
 struct CopierOptions {
   std::string site;
   // The other sites' archives, for what the ledger has no longer.
-  std::function<std::vector<std::shared_ptr<OtherArchive>>()> others;
+  std::function<OtherArchives()> others;
   // Of each commit: the journal stands still when these do not hold.
   std::vector<ledger::Guard> guards;
 };
@@ -55,6 +57,7 @@ class Copier {
   Status Drop();
 
  private:
+  Status ReadBase();
   Result<ledger::Revision> CopyJournal();
   Status Fetch(Position until);
   Status FetchFrom(OtherArchive& other, Position until);

@@ -11,6 +11,7 @@ constexpr RoleSet kOperators(Role::kOperator);
 constexpr RoleSet kSigners(Role::kOperator, {Role::kApplication});
 constexpr RoleSet kReviewers(Role::kOperator, {Role::kAuditor});
 constexpr RoleSet kWatchers(Role::kOperator, {Role::kAuditor, Role::kAgent});
+constexpr RoleSet kSites(Role::kSite);
 constexpr RoleSet kPlaces(Role::kAgent, {Role::kSite});
 
 // Reading a key is open to applications for the keys that name them alone (CheckKeyAction sees to
@@ -49,6 +50,7 @@ constexpr std::array kPermissions = {
     Permission{Procedure::kSetMaintenance, "SiteService/SetMaintenance", kOperators, true},
     Permission{Procedure::kLeavePair, "PairingService/LeavePair", kOperators, true},
     Permission{Procedure::kRecoverPair, "PairingService/RecoverPair", kOperators, true},
+    Permission{Procedure::kReadArchive, "SiteService/ReadArchive", kSites, false},
 };
 
 consteval bool InOrder() {

@@ -41,6 +41,7 @@ enum class Procedure : std::uint8_t {
   kSetMaintenance,
   kLeavePair,
   kRecoverPair,
+  kReadArchive,
 };
 
 // A set of roles that cannot be empty: "nobody may" is said by leaving the procedure out, never by

@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "agent/cli/commands/commands.h"
 #include "agent/cli/commands/options.h"
@@ -32,6 +33,22 @@ std::string Hsm(const v1::GetStatusResponse& status) {
                      status.hsm_state(), Count(status.hsm_sessions(), "session"));
 }
 
+// Nothing before anything was archived.
+std::string Archive(const v1::ArchiveStatus& archive) {
+  std::string text;
+  if (archive.entries() != 0 || archive.waiting_entries() != 0) {
+    text = fmt::format("{} {}", archive.entries(), archive.entries() == 1 ? "entry" : "entries");
+  }
+  if (archive.waiting_entries() != 0 && archive.behind_size() != 0) {
+    text += fmt::format(", {} in the ledger until site {} has archived them",
+                        archive.waiting_entries(), fmt::join(archive.behind(), ", "));
+  }
+  if (!archive.problem().empty()) {
+    text += fmt::format("{}cannot be written to: {}", text.empty() ? "" : "; ", archive.problem());
+  }
+  return text;
+}
+
 void PrintOne(std::ostream& out, const ApplianceAnswer& asked) {
   Fields fields;
   fields.Add("Appliance", asked.endpoint);
@@ -50,6 +67,9 @@ void PrintOne(std::ostream& out, const ApplianceAnswer& asked) {
   fields.Add("Ledger",
              fmt::format("{}, revision {}", status.ledger_engine(), status.ledger_revision()));
   fields.Add("Audit log", Count(status.audit_tree_size(), "record"));
+  if (const std::string archive = Archive(status.archive()); !archive.empty()) {
+    fields.Add("Archive", archive);
+  }
   fields.Add("Locked memory", status.memory_lock());
   fields.Add("Core restarts", fmt::format("{}", status.core_restarts()));
   for (const v1::Capability& capability : status.capabilities()) {

@@ -151,6 +151,11 @@ void PrintReasons(std::ostream& out, const PairSummary& summary,
   std::vector<std::string> lines;
   for (const SiteSummary& site : summary.sites) {
     if (!site.reason.empty()) lines.push_back(fmt::format("Site {}: {}", site.name, site.reason));
+    if (site.answer != nullptr && site.answer->status.ok() &&
+        !site.answer->status->archive().problem().empty()) {
+      lines.push_back(fmt::format("Site {} cannot write to its archive: {}", site.name,
+                                  site.answer->status->archive().problem()));
+    }
     if (site.answer != nullptr && site.answer->status.ok() && !site.answer->pair.ok()) {
       lines.push_back(fmt::format("Site {} does not tell of the pair: {}", site.name,
                                   site.answer->pair.error().message()));

@@ -13,6 +13,7 @@
 
 #include "common/base/own_folder.h"
 #include "common/connect/server.h"
+#include "firmware/service/appliance/archiving.h"
 #include "firmware/service/appliance/checkpoint_signer.h"
 #include "firmware/service/appliance/destruction_timer.h"
 #include "firmware/service/appliance/foundation.h"
@@ -77,12 +78,13 @@ PinSource PinSourceOf(const Options& options, bool ask) {
 // In the order in which they are made; destroyed the other way round.
 struct Appliance::Parts {
   Parts(const Options& wanted, Files opened, UniqueFd pin_file,
-        std::unique_ptr<audit::AuditLog> log, SiteName name)
+        std::unique_ptr<audit::AuditLog> log, std::unique_ptr<journal::Archive> kept, SiteName name)
       : options(wanted),
         site(std::move(name)),
         files(std::move(opened)),
         pin(std::move(pin_file)),
         audit(std::move(log)),
+        archive(std::move(kept)),
         core(ServingCore(options, pin.get()), SupervisionOf(), [this] { OnCoreReady(); }),
         barrier(files.late == nullptr ? std::make_unique<Barrier>()
                                       : std::make_unique<PairBarrier>(SystemMilliseconds)),
@@ -107,8 +109,12 @@ struct Appliance::Parts {
                    : std::make_unique<PairedLife>(options, files, foundation, core, *audit,
                                                   static_cast<PairBarrier&>(*barrier),
                                                   [this] { BeginServing(); })),
-        state(site.text(), core, *files.ledger, *audit, foundation.directory, metrics,
-              SystemMilliseconds(),
+        archiving(
+            site.text(), *files.ledger, std::uint64_t{options.ledger_quota_mib} << 20U, *files.pair,
+            *archive,
+            [this] { return paired == nullptr ? journal::OtherArchives() : paired->archives(); }),
+        state(site.text(), core, *files.ledger, *audit, archiving.backlog(), *archive,
+              foundation.directory, metrics, SystemMilliseconds(),
               [this] { return paired == nullptr ? std::string() : paired->NotReady(); }),
         holder(HolderOf(*this)),
         keys(gate, foundation.directory, foundation.store, SystemMilliseconds),
@@ -119,7 +125,7 @@ struct Appliance::Parts {
         pairing(gate, holder, departure, *files.pair),
         view(site.text(), *files.pair, PairedViewOf(*this),
              [this] { return paired == nullptr ? std::string() : paired->NotReady(); }),
-        sites(gate, *files.pair, view, foundation.feed.applied(), foundation.ca,
+        sites(gate, *files.pair, view, foundation.feed.applied(), *archive, foundation.ca,
               foundation.ledger_ca, paired == nullptr ? nullptr : &paired->maintenance(),
               [this](const std::string& place, const std::string& peer_address) {
                 return ReplaceMember(place, peer_address);
@@ -137,6 +143,7 @@ struct Appliance::Parts {
   // thread.
   void BeginServing() {
     audit->StartCheckpoints(MakeCheckpointSigner(foundation.audit_key));
+    archiving.Start();
     Settle();
     spdlog::info("site {} has {} keys", site.text(), foundation.directory.size());
   }
@@ -200,6 +207,7 @@ struct Appliance::Parts {
   UniqueFd pin;
   RequestMetrics metrics;
   std::unique_ptr<audit::AuditLog> audit;
+  std::unique_ptr<journal::Archive> archive;
   CoreSupervisor core;
   std::unique_ptr<Barrier> barrier;
   Foundation foundation;
@@ -211,6 +219,7 @@ struct Appliance::Parts {
   Signer signer;
   TlsIdentity tls;
   std::unique_ptr<PairedLife> paired;  // Null for an appliance that is alone.
+  Archiving archiving;
   ApplianceState state;
   Holder holder;
   KeyHandlers keys;
@@ -235,8 +244,11 @@ Result<std::unique_ptr<Appliance>> Appliance::Start(const Options& options) {
   TWINSEAL_ASSIGN_OR_RETURN(UniqueFd pin, AcquirePin(PinSourceOf(options, true)));
   TWINSEAL_ASSIGN_OR_RETURN(std::unique_ptr<audit::AuditLog> log,
                             audit::AuditLog::Open(files.audit(), site));
-  std::unique_ptr<Appliance> appliance(new Appliance(std::make_unique<Parts>(
-      options, std::move(files), std::move(pin), std::move(log), std::move(site))));
+  TWINSEAL_ASSIGN_OR_RETURN(std::unique_ptr<journal::Archive> archive,
+                            journal::Archive::Open(files.archive()));
+  std::unique_ptr<Appliance> appliance(
+      new Appliance(std::make_unique<Parts>(options, std::move(files), std::move(pin),
+                                            std::move(log), std::move(archive), std::move(site))));
   Parts& parts = *appliance->parts_;
   if (parts.paired != nullptr) {
     TWINSEAL_RETURN_IF_ERROR(parts.paired->Prepare());
@@ -303,6 +315,8 @@ void Appliance::Stop() {
   // With a last checkpoint, for which the core is needed.
   parts.audit->Stop();
   parts.foundation.feed.Stop();
+  if (parts.paired != nullptr) parts.paired->StopReading();
+  parts.archiving.Stop();
   if (parts.paired != nullptr) parts.paired->Stop();
   parts.core.Stop();
   RemoveReadyFile(parts.options);

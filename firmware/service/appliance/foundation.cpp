@@ -24,6 +24,7 @@ Result<Files> Files::Open(const std::filesystem::path& data_dir) {
   TWINSEAL_ASSIGN_OR_RETURN(files.lock, LockFolder(data_dir, kLockWait));
   TWINSEAL_RETURN_IF_ERROR(UseOwnFolder(data_dir / "ledger"));
   TWINSEAL_RETURN_IF_ERROR(UseOwnFolder(data_dir / "audit"));
+  TWINSEAL_RETURN_IF_ERROR(UseOwnFolder(data_dir / "archive"));
   // What SQLite writes beside its files, while it writes one anew, stays in the folder.
   setenv("SQLITE_TMPDIR", (data_dir / "ledger").c_str(), 0);
   TWINSEAL_ASSIGN_OR_RETURN(files.pair, PairFile::Open(data_dir));

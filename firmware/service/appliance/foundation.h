@@ -36,6 +36,7 @@ struct Files {
 
   std::filesystem::path own_ledger() const { return folder / "ledger" / "ledger.db"; }
   std::filesystem::path audit() const { return folder / "audit" / "audit.db"; }
+  std::filesystem::path archive() const { return folder / "archive" / "archive.db"; }
   std::filesystem::path ca() const { return folder / "operator-ca.pem"; }
 };
 

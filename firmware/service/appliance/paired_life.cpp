@@ -157,27 +157,54 @@ Status PairedLife::MakeSiteIdentity() {
   return Ok();
 }
 
-// Every other site is asked how far it is, as the site that this one is.
+// To call another site as the site that this one is.
+Result<connect::ClientOptions> PairedLife::OptionsFor(const v1::Place& place) {
+  connect::ClientOptions options;
+  options.endpoints = {place.api()};
+  options.ca_pem = files_.pair->state().operator_ca_pem();
+  options.certificate_pem = site_certificate_;
+  TWINSEAL_ASSIGN_OR_RETURN(options.key_pem, site_key_->Pem());
+  options.proxy = options_.proxy;
+  return options;
+}
+
+// Every other site is asked how far it is, and for what this one's archive lacks.
 Status PairedLife::FollowConfig() {
   const MutexLock lock(meeting_);
   if (!site_key_) TWINSEAL_RETURN_IF_ERROR(MakeSiteIdentity());
   PairBarrier::Others others;
+  std::vector<std::shared_ptr<SiteArchive>> archives;
   const v1::PairState state = files_.pair->state();
   for (const v1::Place& place : state.config().places()) {
     if (place.witness() || place.name() == foundation_.store.site().text()) continue;
-    connect::ClientOptions options;
-    options.endpoints = {place.api()};
-    options.ca_pem = state.operator_ca_pem();
-    options.certificate_pem = site_certificate_;
-    TWINSEAL_ASSIGN_OR_RETURN(options.key_pem, site_key_->Pem());
-    options.proxy = options_.proxy;
+    TWINSEAL_ASSIGN_OR_RETURN(connect::ClientOptions for_progress, OptionsFor(place));
+    TWINSEAL_ASSIGN_OR_RETURN(connect::ClientOptions for_archive, OptionsFor(place));
+    TWINSEAL_ASSIGN_OR_RETURN(std::shared_ptr<SiteArchive> archive,
+                              SiteArchive::Create(place.name(), std::move(for_archive)));
+    archives.push_back(std::move(archive));
     TWINSEAL_ASSIGN_OR_RETURN(
         others[place.name()],
-        SiteProgress::Start(std::move(options), state.config().epoch(),
+        SiteProgress::Start(std::move(for_progress), state.config().epoch(),
                             [this](const v1::PairConfig& newer) { Hear(newer); }));
   }
   barrier_.Open(lease_, *files_.late, std::move(others));
+  const MutexLock known(mutex_);
+  archives_ = std::move(archives);
   return Ok();
+}
+
+journal::OtherArchives PairedLife::archives() const {
+  const MutexLock lock(mutex_);
+  return {archives_.begin(), archives_.end()};
+}
+
+void PairedLife::StopReading() {
+  std::vector<std::shared_ptr<SiteArchive>> archives;
+  {
+    const MutexLock lock(mutex_);
+    archives.swap(archives_);
+  }
+  for (const std::shared_ptr<SiteArchive>& archive : archives) archive->Stop();
 }
 
 void PairedLife::Hear(const v1::PairConfig& newer) {

@@ -15,6 +15,7 @@
 #include "firmware/service/pair/maintenance.h"
 #include "firmware/service/pair/membership.h"
 #include "firmware/service/pair/pair_barrier.h"
+#include "firmware/service/pair/site_archive.h"
 #include "firmware/service/pair/site_lease.h"
 #include "firmware/service/runtime/options.h"
 
@@ -38,6 +39,11 @@ class PairedLife {
   // Meets the other sites as the pair's record has them now.
   Status FollowConfig();
 
+  // Of the other sites, as they are known now; none after StopReading().
+  journal::OtherArchives archives() const TWINSEAL_EXCLUDES(mutex_);
+  // Ends what is being read from them.
+  void StopReading() TWINSEAL_EXCLUDES(mutex_);
+
   // Why the site does not serve yet; empty when it does.
   std::string NotReady() const TWINSEAL_EXCLUDES(mutex_);
   Membership& membership() { return membership_; }
@@ -54,7 +60,8 @@ class PairedLife {
   Status MeetOthers();
   Status TakeLedgerAlong();
   void RemoveOwnLedger();
-  Status MakeSiteIdentity();
+  Status MakeSiteIdentity() TWINSEAL_REQUIRES(meeting_);
+  Result<connect::ClientOptions> OptionsFor(const v1::Place& place) TWINSEAL_REQUIRES(meeting_);
   void Hear(const v1::PairConfig& newer) TWINSEAL_EXCLUDES(mutex_);
   Status TakeNewerConfig() TWINSEAL_EXCLUDES(mutex_);
 
@@ -74,6 +81,7 @@ class PairedLife {
   std::string site_certificate_ TWINSEAL_GUARDED_BY(meeting_);
 
   mutable Mutex mutex_;
+  std::vector<std::shared_ptr<SiteArchive>> archives_ TWINSEAL_GUARDED_BY(mutex_);
   std::string not_ready_ TWINSEAL_GUARDED_BY(mutex_) = "the pair's ledger is not reached yet";
   SiteLease lease_;
   Membership membership_;

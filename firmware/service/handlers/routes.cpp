@@ -215,6 +215,10 @@ connect::Router MakeRouter(const Handlers& handlers, ApplianceState& state, Work
   Add<v1::GetPairRequest, v1::GetPairResponse>(
       router, Procedure::kGetPair,
       [&sites](auto call, auto respond) { sites.GetPair(std::move(call), std::move(respond)); });
+  Add<v1::ReadArchiveRequest, v1::ReadArchiveResponse>(
+      router, Procedure::kReadArchive, [&sites](auto call, auto respond) {
+        sites.ReadArchive(std::move(call), std::move(respond));
+      });
   router.Add<v1::AwaitAppliedRequest, v1::AwaitAppliedResponse>(
       "/twinseal.v1.SiteService/AwaitApplied", OnlySites(),
       [&sites](const connect::CallContext& context, const Result<v1::AwaitAppliedRequest>& request,

@@ -113,6 +113,26 @@ void SiteHandlers::SetMaintenance(Call<v1::SetMaintenanceRequest> call,
       });
 }
 
+void SiteHandlers::ReadArchive(Call<v1::ReadArchiveRequest> call,
+                               Respond<v1::ReadArchiveResponse> respond) {
+  gate_.EnterBlocking<Procedure::kReadArchive, v1::ReadArchiveRequest, v1::ReadArchiveResponse>(
+      std::move(call), std::move(respond),
+      [this](const auto&, const v1::ReadArchiveRequest& request,
+             auto&) -> Result<v1::ReadArchiveResponse> {
+        TWINSEAL_ASSIGN_OR_RETURN(const journal::ArchivePage page,
+                                  archive_.Read(journal::Position{request.after()}));
+        v1::ReadArchiveResponse response;
+        response.set_through(journal::Number(page.through));
+        for (const journal::Entry& entry : page.entries) {
+          v1::ArchivedEntry& archived = *response.add_entries();
+          archived.set_name(entry.name);
+          archived.set_content(ToString(entry.content));
+          archived.set_position(journal::Number(entry.position));
+        }
+        return response;
+      });
+}
+
 void SiteHandlers::GetPair(Call<v1::GetPairRequest> call, Respond<v1::GetPairResponse> respond) {
   gate_.EnterBlocking<Procedure::kGetPair, v1::GetPairRequest, v1::GetPairResponse>(
       std::move(call), std::move(respond),

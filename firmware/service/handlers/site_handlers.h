@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 
+#include "firmware/journal/archive.h"
 #include "firmware/service/handlers/gate.h"
 #include "firmware/service/keys/applied.h"
 #include "firmware/service/operator_ca/operator_ca.h"
@@ -21,13 +22,14 @@ class SiteHandlers {
   // `maintenance` is null for an appliance that is alone. `replace_member` has the ledger forget a
   // place's member and take in a new one.
   SiteHandlers(
-      Gate& gate, PairFile& file, PairView& view, Applied& applied, OperatorCa& operator_ca,
-      LedgerCa& ledger_ca, Maintenance* maintenance,
+      Gate& gate, PairFile& file, PairView& view, Applied& applied, journal::Archive& archive,
+      OperatorCa& operator_ca, LedgerCa& ledger_ca, Maintenance* maintenance,
       std::function<Status(const std::string& name, const std::string& peer)> replace_member)
       : gate_(gate),
         file_(file),
         view_(view),
         applied_(applied),
+        archive_(archive),
         operator_ca_(operator_ca),
         ledger_ca_(ledger_ca),
         maintenance_(maintenance),
@@ -40,6 +42,7 @@ class SiteHandlers {
                     Respond<v1::AwaitAppliedResponse> respond);
   void SetMaintenance(Call<v1::SetMaintenanceRequest> call,
                       Respond<v1::SetMaintenanceResponse> respond);
+  void ReadArchive(Call<v1::ReadArchiveRequest> call, Respond<v1::ReadArchiveResponse> respond);
   void GetPair(Call<v1::GetPairRequest> call, Respond<v1::GetPairResponse> respond);
 
  private:
@@ -51,6 +54,7 @@ class SiteHandlers {
   PairFile& file_;
   PairView& view_;
   Applied& applied_;
+  journal::Archive& archive_;
   OperatorCa& operator_ca_;
   LedgerCa& ledger_ca_;
   Maintenance* const maintenance_;

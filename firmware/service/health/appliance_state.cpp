@@ -7,13 +7,16 @@
 namespace twinseal::service {
 
 ApplianceState::ApplianceState(std::string site, CoreSupervisor& core, ledger::Ledger& ledger,
-                               audit::AuditLog& audit, KeyDirectory& directory,
+                               audit::AuditLog& audit, const journal::Backlog& backlog,
+                               const journal::Archive& archive, KeyDirectory& directory,
                                RequestMetrics& requests, std::int64_t started_unix_ms,
                                std::function<std::string()> not_ready)
     : site_(std::move(site)),
       core_(core),
       ledger_(ledger),
       audit_(audit),
+      backlog_(backlog),
+      archive_(archive),
       directory_(directory),
       requests_(requests),
       started_unix_ms_(started_unix_ms),
@@ -29,6 +32,8 @@ ApplianceFigures ApplianceState::Gather() {
   figures.core = core_.State();
   figures.core_in_flight = core_.in_flight();
   figures.audit = audit_.Counters();
+  figures.archive_entries = archive_.entries();
+  figures.backlog = backlog_.Figures();
   figures.ledger_revision = ledger::Number(ledger_.SeenRevision());
   figures.keys_by_state = directory_.CountByState();
   figures.started_unix_ms = started_unix_ms_;
@@ -77,6 +82,12 @@ Result<v1::GetStatusResponse> ApplianceState::Describe() {
   status.set_ledger_engine(ledger_.EngineName());
   status.set_ledger_revision(figures.ledger_revision);
   status.set_audit_tree_size(figures.audit.tree_size);
+  v1::ArchiveStatus& archive = *status.mutable_archive();
+  archive.set_entries(figures.archive_entries);
+  archive.set_waiting_entries(figures.backlog.entries);
+  archive.set_waiting_bytes(figures.backlog.bytes);
+  for (const std::string& site : figures.backlog.behind) archive.add_behind(site);
+  archive.set_problem(figures.backlog.problem);
   for (const auto& [state, count] : figures.keys_by_state)
     (*status.mutable_keys_by_state())[KeyStateName(state)] = count;
   status.set_core_restarts(figures.core.restarts);

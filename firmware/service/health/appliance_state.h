@@ -8,6 +8,8 @@
 #include "common/base/result.h"
 #include "common/ledger/ledger.h"
 #include "firmware/audit/audit_log.h"
+#include "firmware/journal/archive.h"
+#include "firmware/journal/backlog.h"
 #include "firmware/service/core_link/core_supervisor.h"
 #include "firmware/service/health/metrics.h"
 #include "firmware/service/keys/key_directory.h"
@@ -23,7 +25,8 @@ class ApplianceState {
  public:
   // `not_ready` knows further reasons; quick.
   ApplianceState(std::string site, CoreSupervisor& core, ledger::Ledger& ledger,
-                 audit::AuditLog& audit, KeyDirectory& directory, RequestMetrics& requests,
+                 audit::AuditLog& audit, const journal::Backlog& backlog,
+                 const journal::Archive& archive, KeyDirectory& directory, RequestMetrics& requests,
                  std::int64_t started_unix_ms, std::function<std::string()> not_ready);
 
   // Nothing is wrong, or what is: "the signing core is not running: ...".
@@ -40,6 +43,8 @@ class ApplianceState {
   CoreSupervisor& core_;
   ledger::Ledger& ledger_;
   audit::AuditLog& audit_;
+  const journal::Backlog& backlog_;
+  const journal::Archive& archive_;
   KeyDirectory& directory_;
   RequestMetrics& requests_;
   const std::int64_t started_unix_ms_;

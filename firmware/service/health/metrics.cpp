@@ -143,6 +143,19 @@ std::string MetricsText(const RequestMetrics& requests, const ApplianceFigures& 
         "Checkpoints that could not be made.", figures.audit.failed_checkpoints);
   Plain(text, "twinseal_ledger_revision", "gauge", "The ledger's newest revision.",
         figures.ledger_revision);
+  Plain(text, "twinseal_archive_entries", "gauge", "Entries in the site's archive.",
+        figures.archive_entries);
+  Plain(text, "twinseal_archive_stuck", "gauge",
+        "1 while the ledger's journal cannot be copied into the archive.",
+        figures.backlog.problem.empty() ? 0 : 1);
+  Plain(text, "twinseal_journal_entries", "gauge",
+        "Entries in the ledger that wait until every site has archived them.",
+        figures.backlog.entries);
+  Plain(text, "twinseal_journal_bytes", "gauge", "Bytes of those entries.", figures.backlog.bytes);
+  Plain(text, "twinseal_journal_entries_cap", "gauge", "How many there may be.",
+        figures.backlog.cap.entries);
+  Plain(text, "twinseal_journal_bytes_cap", "gauge", "How many bytes they may have.",
+        figures.backlog.cap.bytes);
   Head(text, "twinseal_keys", "gauge", "Keys by state.");
   for (const int state : {v1::ENABLED, v1::DISABLED, v1::PENDING_DESTRUCTION, v1::DESTROYED}) {
     const auto found = figures.keys_by_state.find(state);

@@ -11,6 +11,7 @@
 
 #include "common/base/error.h"
 #include "firmware/audit/audit_log.h"
+#include "firmware/journal/backlog.h"
 #include "firmware/policy/permissions.h"
 #include "firmware/service/core_link/core_supervisor.h"
 #include "twinseal/v1/core.pb.h"
@@ -38,7 +39,7 @@ class RequestMetrics {
     std::array<std::atomic<std::uint64_t>, kBucketsUs.size()> buckets{};
     std::atomic<std::uint64_t> sum_us{};
   };
-  std::array<Line, static_cast<std::size_t>(policy::Procedure::kRecoverPair) + 1> lines_;
+  std::array<Line, static_cast<std::size_t>(policy::Procedure::kReadArchive) + 1> lines_;
 };
 
 // The rest of the appliance, as it is at one moment.
@@ -47,6 +48,8 @@ struct ApplianceFigures {
   std::optional<v1::CoreStatus> core_status;  // Nothing when the core did not answer.
   std::uint64_t core_in_flight = 0;
   audit::AuditCounters audit;
+  std::uint64_t archive_entries = 0;
+  journal::BacklogFigures backlog;
   std::uint64_t ledger_revision = 0;
   std::map<int, std::uint64_t> keys_by_state;  // By KeyState's number.
   std::int64_t started_unix_ms = 0;

@@ -23,6 +23,14 @@ const v1::Place* FindPlace(const v1::PairConfig& config, std::string_view name) 
   return nullptr;
 }
 
+std::vector<std::string> SitesOf(const v1::PairConfig& config) {
+  std::vector<std::string> sites;
+  for (const v1::Place& place : config.places()) {
+    if (!place.witness()) sites.push_back(place.name());
+  }
+  return sites;
+}
+
 v1::Place PlaceOf(const Options& options) {
   v1::Place place;
   place.set_name(options.site);

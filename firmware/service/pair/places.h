@@ -12,6 +12,8 @@ namespace twinseal::service {
 
 // Null when there is none of that name. It lives as long as `config`.
 const v1::Place* FindPlace(const v1::PairConfig& config, std::string_view name);
+// The names of all but the witness.
+std::vector<std::string> SitesOf(const v1::PairConfig& config);
 // This appliance's, as it is configured, without its identity.
 v1::Place PlaceOf(const Options& options);
 // What its certificates name: the hosts of its addresses, and loopback, where its own programs

@@ -53,6 +53,19 @@ constexpr const char* kReady =
     "Core restarts: 0\n"
     "Not available: ed25519 in the vault: the token cannot wrap such keys\n";
 
+TEST_F(StatusCommand, TellsOfTheArchiveOnceThereIsSomethingInIt) {
+  status.mutable_archive()->set_entries(12);
+  EXPECT_NE(Twinseal({"status"}).out.find("Archive:       12 entries\n"), std::string::npos);
+  status.mutable_archive()->set_waiting_entries(3);
+  status.mutable_archive()->add_behind("b");
+  EXPECT_NE(
+      Twinseal({"status"}).out.find("12 entries, 3 in the ledger until site b has archived them\n"),
+      std::string::npos);
+  status.mutable_archive()->set_problem("the disk is full");
+  EXPECT_NE(Twinseal({"status"}).out.find("; cannot be written to: the disk is full\n"),
+            std::string::npos);
+}
+
 TEST_F(StatusCommand, ShowsAReadyAppliance) {
   const Outcome outcome = Twinseal({"status"});
   EXPECT_EQ(outcome.status, ExitStatus::kDone) << outcome.err;

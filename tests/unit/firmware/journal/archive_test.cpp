@@ -45,8 +45,10 @@ TEST_F(ArchiveTest, KeepsWhatItTookOverAReopening) {
 TEST_F(ArchiveTest, TakesTheSameAgainAndNothingElseInItsPlace) {
   ASSERT_THAT(archive_->Add({At(3, "a", "1")}, Position{3}), Succeeds());
   ASSERT_THAT(archive_->Add({At(3, "a", "1")}, Position{2}), Succeeds());
+  ASSERT_THAT(archive_->Add({At(8, "a", "1")}), Succeeds());
+  EXPECT_EQ(archive_->Find("a").value()->position, Position{3});
   EXPECT_EQ(archive_->through(), Position{3});
-  for (const Entry& other : {At(3, "a", "2"), At(4, "a", "1"), At(3, "b", "1")}) {
+  for (const Entry& other : {At(3, "a", "2"), At(4, "a", "2"), At(3, "b", "1")}) {
     EXPECT_THAT(archive_->Add({At(9, "n", "new"), other}, Position{9}),
                 FailsWith(Code::kDataLoss, "another entry"));
   }

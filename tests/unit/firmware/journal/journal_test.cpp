@@ -179,6 +179,40 @@ TEST_P(JournalTest, AnOldCopyOfTheArchiveIsNoticed) {
   EXPECT_THAT(b.All(), ElementsAre("1=x", "2=y", "3=z"));
 }
 
+// As of an appliance that is alone: what is in the archive stays, and positions go on behind it.
+TEST_P(JournalTest, AnOldCopyOfTheLedgerGoesOnBehindTheArchive) {
+  const auto other = GetParam().make();
+  Site a(ledger(), "a", {"a"});
+  ASSERT_THAT(a.Round(), Succeeds());
+  for (int i = 0; i < 20; ++i) PutOne("/counts", std::to_string(i));
+  Issue(a, "1", "x");
+  const Position second = Issue(a, "2", "y");
+  PutOne("/counts", "more");
+  ASSERT_THAT(a.Round(), Succeeds());
+  ASSERT_THAT(a.Round(), Succeeds());
+  Site back(other->ledger(), "a", {"a"});
+  back.BeginWith(a.Copy());
+  // The old ledger still has the first one, and has never heard of the second.
+  ASSERT_TRUE(
+      other->ledger().Commit({{}, {ledger::Put{EntryPath("1"), WriteContent(AsBytes("x"))}}}).ok());
+  for (int i = 0; i < 30 && ledger::Number(*other->ledger().CurrentRevision()) + 1 < Number(second);
+       ++i) {
+    ASSERT_TRUE(other->ledger().Commit({{}, {ledger::Put{"/counts", {}}}}).ok());
+  }
+  // In another history the position of the second is this one's.
+  ASSERT_TRUE(other->ledger()
+                  .Commit({{}, {ledger::Put{EntryPath("else"), WriteContent(AsBytes("e"))}}})
+                  .ok());
+  ASSERT_THAT(back.Round(), Succeeds());
+  ledger::Transaction transaction;
+  ASSERT_THAT(back.journal().Append(transaction, "3", AsBytes("z")), Succeeds());
+  ASSERT_TRUE(other->ledger().Commit(transaction).ok());
+  ASSERT_THAT(back.Round(), Succeeds());
+  EXPECT_THAT(back.All(), ElementsAre("1=x", "2=y", "else=e", "3=z"));
+  EXPECT_GT(back.journal().Find("3").value()->position, second);
+  EXPECT_EQ(back.backlog().Figures().entries, 0U);
+}
+
 // The other archive is old, too.
 TEST_P(JournalTest, AnArchiveThatLacksItItselfDoesNotHelp) {
   Site a(ledger(), "a", {"a"});

@@ -56,6 +56,7 @@ TEST(Permissions, AreExactlyThese) {
       {"PairingService/RecoverPair", "operator"},
       {"SiteService/IssuePlaceCertificates", "agent site"},
       {"SiteService/GetPair", "operator auditor agent"},
+      {"SiteService/ReadArchive", "site"},
       {"SiteService/SetMaintenance", "operator"},
   };
   std::map<std::string, std::string> table;
