@@ -31,11 +31,13 @@ void CopierThread::Run() {
   do {
     const Status ended = CopyAndFollow();
     if (ended.ok()) return;
-    if (problem_ != ended.error().message()) {
-      problem_ = ended.error().message();
-      spdlog::warn("copying the ledger's journal into the archive: {}", problem_);
+    // Once may be an election of the ledger.
+    if (++failures_ == 1) continue;
+    const std::string& problem = ended.error().message();
+    if (failures_ == 2) {
+      spdlog::warn("copying the ledger's journal into the archive: {}", problem);
     }
-    backlog_.SetProblem(problem_);
+    backlog_.SetProblem(problem);
   } while (Pause());
 }
 
@@ -60,7 +62,7 @@ Status CopierThread::CopyAndFollow() {
   while (true) {
     TWINSEAL_RETURN_IF_ERROR(copier_.Acknowledge());
     TWINSEAL_RETURN_IF_ERROR(copier_.Drop());
-    problem_.clear();
+    failures_ = 0;
     backlog_.SetProblem("");
     TWINSEAL_ASSIGN_OR_RETURN(const bool go_on, AwaitChanges(changes));
     if (!go_on) return Ok();
@@ -70,10 +72,13 @@ Status CopierThread::CopyAndFollow() {
 
 void CopierThread::Hear(const ledger::Change& change) {
   copier_.Hear(change);
-  if (!change.key.starts_with(kEntryPrefix)) return;
+  const bool recounted = change.key == kBasePath;
+  if (!recounted && !change.key.starts_with(kEntryPrefix)) return;
   const MutexLock lock(mutex_);
   heard_bytes_ += change.key.size() + (change.value ? change.value->size() : 0);
-  if (heard_bytes_ > kMaxHeardBytes) {
+  if (recounted) {
+    lost_ = Error(Code::kOutOfRange, "positions count from another base now");
+  } else if (heard_bytes_ > kMaxHeardBytes) {
     heard_.clear();
     lost_ = Error(Code::kOutOfRange, "more is issued than the archive's disk takes");
   } else {

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cstddef>
 #include <optional>
-#include <string>
 #include <thread>
 #include <vector>
 
@@ -50,7 +49,7 @@ class CopierThread {
   Copier& copier_;
   Backlog& backlog_;
   const CopierPace pace_;
-  std::string problem_;  // The thread's own.
+  int failures_ = 0;  // In a row; the thread's own.
 
   Mutex mutex_;
   Condition news_;

@@ -200,6 +200,9 @@ TEST(MetricsTest, IsPrometheusTextWithoutRepeatedSeries) {
   figures.core_status->set_memory_lock("all");
   figures.audit.tree_size = 7;
   figures.ledger_revision = 42;
+  figures.archive_entries = 12;
+  figures.backlog.entries = 3;
+  figures.backlog.problem = "the disk is full";
   figures.keys_by_state[v1::ENABLED] = 3;
   const std::string text = MetricsText(requests, figures);
   EXPECT_THAT(
@@ -221,6 +224,9 @@ TEST(MetricsTest, IsPrometheusTextWithoutRepeatedSeries) {
       text,
       HasSubstr(
           "twinseal_request_seconds_bucket{procedure=\"SigningService/Sign\",le=\"+Inf\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("twinseal_archive_entries 12\n"));
+  EXPECT_THAT(text, HasSubstr("twinseal_archive_stuck 1\n"));
+  EXPECT_THAT(text, HasSubstr("twinseal_journal_entries 3\n"));
   EXPECT_THAT(text,
               HasSubstr("twinseal_request_seconds_count{procedure=\"SigningService/Sign\"} 3\n"));
   EXPECT_THAT(text, HasSubstr("twinseal_core_restarts_total 2\n"));
