@@ -1,16 +1,21 @@
 """Recovery from the loss of places, each on a pair of its own."""
 
+import json
 import os
 import shutil
 import unittest
 from pathlib import Path
 
+from bench_sites import faults
+from bench_sites.site import Site
 from support.recovery import Recovery
 
 
 class ALostSite(Recovery):
     def test_a_site_is_lost_for_ever(self):
         self.api_of("a").create_key("outlives-a-site")
+        # What runs changes its files while they are copied, and leaves a copy that was never on the disk.
+        self.site("b").kill()
         lost = self.set_aside("b")
         self.lose("b")
         with self.section("A site is lost for ever"):
@@ -21,12 +26,29 @@ class ALostSite(Recovery):
     def the_lost_one_is_shut_out(self, lost: Path) -> None:
         self.put_back("b", lost)
         site = self.site("b")
+        site.start(wait=False)
+        self.until("the lost one hears that it is shut out", lambda: "it is fenced" in site.not_ready(),
+                   patience_seconds=90)
+        self.is_fenced(site)
+        # It has nobody to tell it so when it starts again.
+        site.kill()
+        faults.partition(self.bench, ["b"])
         end_of_log = site.files.log.stat().st_size
         site.start(wait=False)
-        self.until("the lost one hears that it is shut out",
-                   lambda: "removed from the pair's ledger" in site.files.log.read_text()[end_of_log:])
+        self.until("it remembers", lambda: "it is fenced" in site.not_ready())
+        faults.heal(self.bench, [])
+        self.assertIn("it is fenced", site.files.log.read_text()[end_of_log:])
+        self.is_fenced(site)
+
+    def is_fenced(self, site: Site) -> None:
         self.assertFalse(self.signs("b", "outlives-a-site"))
-        self.assertNotEqual("", site.not_ready())
+        answers = json.loads(self.twinseal("pair", "status", "--output", "json"))["sites"]
+        [pair] = [answer["pair"] for answer in answers if answer["pair"] and answer["pair"]["site"] == "b"]
+        self.assertEqual("fenced", pair["phase"])
+        self.assertIn("another appliance has taken this one's place", pair["detail"])
+        refused = self.twinseal("pair", "recover", "b", "--yes-recover", "b", status=1,
+                                TWINSEAL_ENDPOINTS=self.bench.api_address("b"))
+        self.assertIn("it is fenced", refused)
 
 
 class ALostAgent(Recovery):

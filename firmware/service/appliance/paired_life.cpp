@@ -1,6 +1,5 @@
 #include "firmware/service/appliance/paired_life.h"
 
-#include <algorithm>
 #include <chrono>
 #include <thread>
 #include <utility>
@@ -18,7 +17,6 @@
 #include "firmware/service/pair/pair_paths.h"
 #include "firmware/service/pair/places.h"
 #include "firmware/service/pair/site_progress.h"
-#include "firmware/service/pair/transcript.h"
 
 namespace twinseal::service {
 namespace {
@@ -56,15 +54,10 @@ PairedLife::PairedLife(const Options& options, Files& files, Foundation& foundat
           MembershipOf(options, files), *files.pair, core, foundation.ledger_ca, *files.late,
           [this] {
             Status opened = Opened();
-            const MutexLock lock(mutex_);
-            not_ready_ = opened.ok() ? "" : opened.error().message();
+            SayNotReady(opened.ok() ? "" : opened.error().message());
             return opened;
           },
-          [this] {
-            if (const Status taken = TakeNewerConfig(); !taken.ok()) {
-              spdlog::warn("following the pair's record: {}", taken.error().message());
-            }
-          }),
+          [this](const std::string& why) { AwaitLedger(why); }, [this] { FollowNewerConfig(); }),
       maintenance_(foundation.store.site(), *files.late, lease_, barrier, membership_,
                    SystemMilliseconds) {}
 
@@ -76,11 +69,25 @@ std::string PairedLife::NotReady() const {
   return lease_.NotReady();
 }
 
+void PairedLife::SayNotReady(std::string why) {
+  const MutexLock lock(mutex_);
+  not_ready_ = std::move(why);
+}
+
+void PairedLife::Start() {
+  if (files_.pair->state().phase() != v1::PairState::FENCED) return membership_.Start();
+  spdlog::error("{}", kFencedReason);
+  files_.late->Waits(std::string(kFencedReason));
+  SayNotReady(std::string(kFencedReason));
+}
+
 void PairedLife::Stop() {
   lease_.Stop();
   barrier_.Close();
   foundation_.follower.Stop();
   membership_.Stop();
+  const MutexLock lock(meeting_);
+  asked_.clear();
 }
 
 Status PairedLife::Prepare() {
@@ -168,29 +175,48 @@ Result<connect::ClientOptions> PairedLife::OptionsFor(const v1::Place& place) {
   return options;
 }
 
-// Every other site is asked how far it is, and for what this one's archive lacks.
-Status PairedLife::FollowConfig() {
-  const MutexLock lock(meeting_);
+std::vector<v1::Place> PairedLife::OtherSites() const {
+  std::vector<v1::Place> others;
+  for (const v1::Place& place : files_.pair->state().config().places()) {
+    if (!place.witness() && place.name() != foundation_.store.site().text())
+      others.push_back(place);
+  }
+  return others;
+}
+
+// Every other site is asked how far it is.
+Result<PairBarrier::Others> PairedLife::AskOthers() {
   if (!site_key_) TWINSEAL_RETURN_IF_ERROR(MakeSiteIdentity());
   PairBarrier::Others others;
-  std::vector<std::shared_ptr<SiteArchive>> archives;
-  const v1::PairState state = files_.pair->state();
-  for (const v1::Place& place : state.config().places()) {
-    if (place.witness() || place.name() == foundation_.store.site().text()) continue;
-    TWINSEAL_ASSIGN_OR_RETURN(connect::ClientOptions for_progress, OptionsFor(place));
-    TWINSEAL_ASSIGN_OR_RETURN(connect::ClientOptions for_archive, OptionsFor(place));
-    TWINSEAL_ASSIGN_OR_RETURN(std::shared_ptr<SiteArchive> archive,
-                              SiteArchive::Create(place.name(), std::move(for_archive)));
-    archives.push_back(std::move(archive));
+  for (const v1::Place& place : OtherSites()) {
+    TWINSEAL_ASSIGN_OR_RETURN(connect::ClientOptions options, OptionsFor(place));
     TWINSEAL_ASSIGN_OR_RETURN(
         others[place.name()],
-        SiteProgress::Start(std::move(for_progress), state.config().epoch(),
+        SiteProgress::Start(std::move(options), files_.pair->state().config().epoch(),
                             [this](const v1::PairConfig& newer) { Hear(newer); }));
   }
-  barrier_.Open(lease_, *files_.late, std::move(others));
+  return others;
+}
+
+// And for what this one's archive lacks.
+Status PairedLife::ReadOthersArchives() {
+  std::vector<std::shared_ptr<SiteArchive>> archives;
+  for (const v1::Place& place : OtherSites()) {
+    TWINSEAL_ASSIGN_OR_RETURN(connect::ClientOptions options, OptionsFor(place));
+    TWINSEAL_ASSIGN_OR_RETURN(archives.emplace_back(),
+                              SiteArchive::Create(place.name(), std::move(options)));
+  }
   const MutexLock known(mutex_);
   archives_ = std::move(archives);
   return Ok();
+}
+
+Status PairedLife::FollowConfig() {
+  const MutexLock lock(meeting_);
+  asked_.clear();
+  TWINSEAL_ASSIGN_OR_RETURN(PairBarrier::Others others, AskOthers());
+  barrier_.Open(lease_, *files_.late, std::move(others));
+  return ReadOthersArchives();
 }
 
 journal::OtherArchives PairedLife::archives() const {
@@ -205,6 +231,29 @@ void PairedLife::StopReading() {
     archives.swap(archives_);
   }
   for (const std::shared_ptr<SiteArchive>& archive : archives) archive->Stop();
+}
+
+// The ledger's other members may not let this site in any more, and tell it nothing. The other
+// sites tell it how the pair is now.
+void PairedLife::AwaitLedger(const std::string& why) {
+  if (!files_.late->open()) SayNotReady("the pair's ledger is not reached yet: " + why);
+  // With a member, the core was ready.
+  const bool belongs = files_.pair->state().phase() == v1::PairState::PAIRED;
+  if (!belongs || !membership_.member()) return;
+  {
+    const MutexLock lock(meeting_);
+    if (!met_ && asked_.empty()) {
+      Result<PairBarrier::Others> asked = AskOthers();
+      if (asked.ok()) asked_ = *std::move(asked);
+    }
+  }
+  FollowNewerConfig();
+}
+
+void PairedLife::FollowNewerConfig() {
+  if (const Status taken = TakeNewerConfig(); !taken.ok()) {
+    spdlog::warn("following the pair's record: {}", taken.error().message());
+  }
 }
 
 void PairedLife::Hear(const v1::PairConfig& newer) {
@@ -223,16 +272,19 @@ Status PairedLife::TakeNewerConfig() {
   const v1::PairState state = files_.pair->state();
   if (!newer || newer->epoch() <= state.config().epoch()) return Ok();
   const v1::Place* const own = FindPlace(state.config(), state.site());
-  const bool fenced =
-      own != nullptr &&
-      std::ranges::count(newer->fenced(), FingerprintOf(own->identity_public_key_der())) > 0;
+  const bool fenced = own != nullptr && IsFenced(*newer, *own);
   TWINSEAL_RETURN_IF_ERROR(files_.pair->Change([&](v1::PairState& next) {
     *next.mutable_config() = *newer;
     if (fenced) next.set_phase(v1::PairState::FENCED);
   }));
-  if (!fenced) return FollowConfig();
-  spdlog::error("another appliance has taken the place of this one in the pair");
-  AskForRestart();
+  if (fenced) {
+    AskForRestart();
+    return Ok();
+  }
+  if (met_) return FollowConfig();
+  // Where the others are may be new.
+  const MutexLock lock(meeting_);
+  asked_.clear();
   return Ok();
 }
 

@@ -32,7 +32,8 @@ class PairedLife {
   Status Prepare();
   // Tells the core about those keys; again each time that one has started.
   void InstallOwnKeys();
-  void Start() { membership_.Start(); }
+  // A site whose place another appliance took stays as it is: it has no ledger and serves nothing.
+  void Start();
   // What asks the other sites, and then the ledger.
   void Stop();
 
@@ -58,12 +59,18 @@ class PairedLife {
   Status MakeAuditKey();
   Status RecordJoining();
   Status MeetOthers();
+  void AwaitLedger(const std::string& why) TWINSEAL_EXCLUDES(mutex_);
+  Result<PairBarrier::Others> AskOthers() TWINSEAL_REQUIRES(meeting_);
+  Status ReadOthersArchives() TWINSEAL_REQUIRES(meeting_);
+  void SayNotReady(std::string why) TWINSEAL_EXCLUDES(mutex_);
   Status TakeLedgerAlong();
   void RemoveOwnLedger();
   Status MakeSiteIdentity() TWINSEAL_REQUIRES(meeting_);
+  std::vector<v1::Place> OtherSites() const;
   Result<connect::ClientOptions> OptionsFor(const v1::Place& place) TWINSEAL_REQUIRES(meeting_);
   void Hear(const v1::PairConfig& newer) TWINSEAL_EXCLUDES(mutex_);
   Status TakeNewerConfig() TWINSEAL_EXCLUDES(mutex_);
+  void FollowNewerConfig();
 
   const Options& options_;
   Files& files_;
@@ -79,6 +86,8 @@ class PairedLife {
   Mutex meeting_;
   std::optional<crypto::SoftwareKey> site_key_ TWINSEAL_GUARDED_BY(meeting_);
   std::string site_certificate_ TWINSEAL_GUARDED_BY(meeting_);
+  // Until the barrier has them: what they say of the pair is heard without the ledger, too.
+  PairBarrier::Others asked_ TWINSEAL_GUARDED_BY(meeting_);
 
   mutable Mutex mutex_;
   std::vector<std::shared_ptr<SiteArchive>> archives_ TWINSEAL_GUARDED_BY(mutex_);

@@ -23,10 +23,6 @@ Result<std::unique_ptr<Running>> StartRunning(const Options& options) {
       TWINSEAL_ASSIGN_OR_RETURN(std::unique_ptr<Running> joining, Joining::Start(options));
       return joining;
     }
-    case v1::PairState::FENCED:
-      return Error(Code::kFailedPrecondition,
-                   "another appliance has taken this one's place in the pair; it never serves "
-                   "again. To use the machine anew, wipe it and set it up from the beginning");
     default: {
       TWINSEAL_ASSIGN_OR_RETURN(std::unique_ptr<Running> serving, Appliance::Start(options));
       return serving;

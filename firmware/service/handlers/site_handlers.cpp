@@ -43,6 +43,9 @@ Result<v1::IssuePlaceCertificatesResponse> SiteHandlers::Issue(
     const policy::Principal& caller, const v1::IssuePlaceCertificatesRequest& request,
     Deadline deadline) {
   const v1::PairState state = file_.state();
+  if (state.phase() == v1::PairState::FENCED) {
+    return Error(Code::kUnavailable, std::string(kFencedReason));
+  }
   const v1::Place* const place = FindPlace(state.config(), caller.name());
   const bool is_agent = caller.role() == policy::Role::kAgent;
   if (place == nullptr || place->witness() != is_agent || !ledger_ca_.established()) {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "firmware/service/pair/pair_paths.h"
+#include "firmware/service/pair/places.h"
 
 namespace twinseal::service {
 
@@ -12,6 +13,9 @@ Status Departure::CheckSite(const std::string& named) const {
   if (named != site_) {
     return Error(Code::kInvalidArgument,
                  fmt::format("this is site {}, not {}; ask that site", site_, named));
+  }
+  if (file_.state().phase() == v1::PairState::FENCED) {
+    return Error(Code::kFailedPrecondition, std::string(kFencedReason));
   }
   if (file_.paired()) return Ok();
   return Error(Code::kFailedPrecondition, fmt::format("site {} belongs to no pair", site_));

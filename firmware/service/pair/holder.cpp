@@ -1,6 +1,5 @@
 #include "firmware/service/pair/holder.h"
 
-#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -29,14 +28,15 @@ Error Due(const v1::PairState& state) {
                    "both operators have to confirm the code: `twinseal pair confirm`");
     case v1::PairState::RELEASED:
       return Error(Code::kFailedPrecondition, "the other site has to accept the domain's keys");
+    case v1::PairState::FENCED:
+      return Error(Code::kFailedPrecondition, std::string(kFencedReason));
     default:
       return Error(Code::kFailedPrecondition, "this site belongs to a pair already");
   }
 }
 
 Status CheckNotFenced(const v1::PairConfig& config, const v1::Place& joiner) {
-  const std::string fingerprint = FingerprintOf(joiner.identity_public_key_der());
-  if (std::ranges::find(config.fenced(), fingerprint) == config.fenced().end()) return Ok();
+  if (!IsFenced(config, joiner)) return Ok();
   return Error(Code::kPermissionDenied,
                "another appliance has taken this one's place in the pair; it never comes back");
 }

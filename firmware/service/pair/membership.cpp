@@ -31,6 +31,7 @@ constexpr std::string_view kSealPurpose = "ledger-seal";
 
 Membership::Membership(MembershipOptions options, PairFile& file, CoreSupervisor& core,
                        LedgerCa& ledger_ca, LateLedger& ledger, std::function<Status()> opened,
+                       std::function<void(const std::string& why)> waits,
                        std::function<void()> tend)
     : options_(std::move(options)),
       file_(file),
@@ -38,6 +39,7 @@ Membership::Membership(MembershipOptions options, PairFile& file, CoreSupervisor
       ledger_ca_(ledger_ca),
       ledger_(ledger),
       opened_(std::move(opened)),
+      waits_(std::move(waits)),
       tend_(std::move(tend)) {}
 
 Membership::~Membership() { Stop(); }
@@ -72,6 +74,7 @@ void Membership::Run() {
     const Status up = BringUp();
     if (up.ok()) break;
     ledger_.Waits(up.error().message());
+    waits_(up.error().message());
     if (!Pause(kRetry)) return;
   }
   while (Pause(kTendEvery)) Tend();

@@ -35,11 +35,13 @@ struct MembershipOptions {
 };
 
 // Thread-safe. What it refers to outlives it; `opened` is called from its thread once the ledger is
-// open, again after a pause as long as it fails; `tend` every two seconds from then on.
+// open, again after a pause as long as it fails; `waits` each time that it did not come so far, and
+// why; `tend` every two seconds from then on.
 class Membership {
  public:
   Membership(MembershipOptions options, PairFile& file, CoreSupervisor& core, LedgerCa& ledger_ca,
-             LateLedger& ledger, std::function<Status()> opened, std::function<void()> tend);
+             LateLedger& ledger, std::function<Status()> opened,
+             std::function<void(const std::string& why)> waits, std::function<void()> tend);
   ~Membership();  // As Stop().
   Membership(const Membership&) = delete;
   Membership& operator=(const Membership&) = delete;
@@ -82,6 +84,7 @@ class Membership {
   LedgerCa& ledger_ca_;
   LateLedger& ledger_;
   const std::function<Status()> opened_;
+  const std::function<void(const std::string& why)> waits_;
   const std::function<void()> tend_;
 
   mutable Mutex mutex_;

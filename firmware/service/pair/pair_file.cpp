@@ -53,6 +53,7 @@ bool PairFile::paired() const {
     case v1::PairState::MOVING:
     case v1::PairState::PAIRED:
     case v1::PairState::LEAVING:
+    case v1::PairState::FENCED:
       return true;
     default:
       return false;

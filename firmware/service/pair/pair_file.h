@@ -21,7 +21,7 @@ class PairFile {
   static Result<std::unique_ptr<PairFile>> Open(const std::filesystem::path& data_dir);
 
   v1::PairState state() const TWINSEAL_EXCLUDES(mutex_);
-  // Whether the ledger is, or is becoming, the pair's.
+  // Whether the ledger is, is becoming or was the pair's.
   bool paired() const;
 
   // Makes the change durable, then lets it be seen. One that cannot be written changes nothing.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "firmware/service/pair/transcript.h"
+
 namespace twinseal::service {
 namespace {
 
@@ -29,6 +31,11 @@ std::vector<std::string> SitesOf(const v1::PairConfig& config) {
     if (!place.witness()) sites.push_back(place.name());
   }
   return sites;
+}
+
+bool IsFenced(const v1::PairConfig& config, const v1::Place& place) {
+  const std::string fingerprint = FingerprintOf(place.identity_public_key_der());
+  return std::ranges::find(config.fenced(), fingerprint) != config.fenced().end();
 }
 
 v1::Place PlaceOf(const Options& options) {

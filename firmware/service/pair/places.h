@@ -14,6 +14,13 @@ namespace twinseal::service {
 const v1::Place* FindPlace(const v1::PairConfig& config, std::string_view name);
 // The names of all but the witness.
 std::vector<std::string> SitesOf(const v1::PairConfig& config);
+// Whether the pair's record shuts the appliance of this identity out: another one took its place.
+bool IsFenced(const v1::PairConfig& config, const v1::Place& place);
+// What such an appliance says of itself, to everybody.
+inline constexpr std::string_view kFencedReason =
+    "another appliance has taken this one's place in the pair (`twinseal pair replace`): it is "
+    "fenced and never serves again. To use the machine anew, wipe it and set it up from the "
+    "beginning";
 // This appliance's, as it is configured, without its identity.
 v1::Place PlaceOf(const Options& options);
 // What its certificates name: the hosts of its addresses, and loopback, where its own programs

@@ -52,6 +52,13 @@ TEST_F(DepartureTest, ASiteLeavesWithTheLedger) {
   EXPECT_EQ(Records().size(), 1U);
 }
 
+TEST_F(DepartureTest, AnApplianceThatWasReplacedTakesNothingAlong) {
+  Be(v1::PairState::FENCED);
+  EXPECT_THAT(Leave("a"), FailsWith(Code::kFailedPrecondition, "it is fenced"));
+  EXPECT_THAT(Recover("a"), FailsWith(Code::kFailedPrecondition, "it is fenced"));
+  EXPECT_EQ(restarts_, 0);
+}
+
 TEST_F(DepartureTest, OnlyOneSiteTakesItAlong) {
   ledger::Transaction other;
   other.writes.push_back(ledger::Put{std::string(kLeftPath), ToBytes("b")});

@@ -95,7 +95,8 @@ TEST_F(PairFileTest, ASiteIsPairedFromTheMomentItsLedgerIsThePairs) {
     }),
                 Succeeds());
     const bool paired = phase == v1::PairState::ACCEPTED || phase == v1::PairState::MOVING ||
-                        phase == v1::PairState::PAIRED || phase == v1::PairState::LEAVING;
+                        phase == v1::PairState::PAIRED || phase == v1::PairState::LEAVING ||
+                        phase == v1::PairState::FENCED;
     EXPECT_EQ(file->paired(), paired) << v1::PairState::Phase_Name(phase);
   }
 }
