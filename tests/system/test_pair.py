@@ -71,6 +71,7 @@ class Pair(PairTest):
         here = self.api_of("a")
         self.make_key("goes-on", policy={"isolation": "CONTINUE"})
         self.make_key("stops", policy={"isolation": "STOP"})
+        self.make_key("is-to-stop", policy={"isolation": "CONTINUE"})
         self.make_key("changes", policy={"isolation": "CONTINUE"})
         self.change("a", "DisableKey", key="changes")
         faults.partition(self.bench, ["a"])
@@ -91,6 +92,14 @@ class Pair(PairTest):
         disabled = self.change("b", "DisableKey", key="goes-on")
         self.assertEqual(["a"], [site["site"] for site in disabled["uninformedSites"]])
         self.assertNotIn("uninformedSites", self.change("b", "DisableKey", key="stops"))
+        self.assertNotIn("uninformedSites", self.change("b", "SetKeyPolicy", key="stops", policy={"isolation": "STOP"}))
+
+        # Site a does not know that this one is to stop.
+        self.change("b", "SetKeyPolicy", key="is-to-stop", policy={"isolation": "STOP"})
+        for _ in range(2):
+            disabled = self.change("b", "DisableKey", key="is-to-stop")
+            self.assertEqual(["a"], [site["site"] for site in disabled["uninformedSites"]])
+        here.sign("is-to-stop", os.urandom(32))
         faults.heal(self.bench, [])
         self.until("site a has caught up", lambda: self.refusal(here, "goes-on") == "failed_precondition")
         self.sign("a", "made-meanwhile")

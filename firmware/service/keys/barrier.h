@@ -17,7 +17,7 @@ class Barrier {
   struct Terms {
     std::vector<std::string> out;  // Sites that need not be waited for.
     // When the ledger recorded what was before the change. Who has not heard of that may act on
-    // something older still.
+    // something older still. Where what was before is not known, the change's own revision.
     ledger::Revision before_recorded{};
   };
 
@@ -49,6 +49,9 @@ class Barrier {
 
   // Whether what is nearby is as new as what was ever acknowledged.
   virtual bool NearbyIsCurrent() const { return true; }
+
+  // Whether every other site has said that its view has the revision. Quick.
+  virtual bool AllHave(ledger::Revision /*revision*/) const { return true; }
 
   // Every site of the domain but this one.
   virtual std::vector<SiteName> OtherSites() const { return {}; }

@@ -10,6 +10,7 @@
 #include "common/crypto/algorithms.h"
 #include "firmware/policy/key_policy.h"
 #include "firmware/service/keys/layout.h"
+#include "firmware/service/keys/older_rule.h"
 #include "firmware/service/keys/transitions.h"
 
 namespace twinseal::service {
@@ -44,12 +45,16 @@ void PutKey(ledger::Transaction& transaction, const KeyId& id, const v1::Key& ke
   transaction.writes.push_back(ledger::Put{KeyPath(id), Serialized(key)});
 }
 
-// What a key may have been like before a change whose record is all that is left.
+// What a key may have been like before a change whose record is all that is left: enabled, and
+// under the policies that the record remembers.
 v1::Key BeforeChange(v1::Key key) {
   if (key.revision() == 1) return {};
   key.set_state(v1::ENABLED);
   return key;
 }
+
+// Who has not heard of the record may act by anything before it.
+Barrier::Terms TermsOfRecord(ledger::Revision recorded) { return {{}, recorded}; }
 
 Error Contended() {
   return Error(Code::kAborted, "the key is being changed by others all the time; try again");
@@ -214,6 +219,7 @@ Result<std::optional<v1::Key>> KeyStore::TryRotate(const Mutation& mutation, con
   TWINSEAL_RETURN_IF_ERROR(CheckRotation(key));
   key.set_current_version(key.current_version() + 1);
   key.set_revision(key.revision() + 1);
+  RememberOlderRule(stored, key);
   TWINSEAL_ASSIGN_OR_RETURN(const v1::ReplicaBlob blob,
                             Generate(core_, HeaderOf(key, id), mutation.deadline));
   AddVersion(key, blob.header().public_key_der(), clock_());
@@ -249,6 +255,7 @@ Result<std::optional<v1::Key>> KeyStore::TryChange(const Mutation* mutation, con
   TWINSEAL_ASSIGN_OR_RETURN(v1::Key key, transition(stored.key));
   if (key.revision() == stored.key.revision()) return RecordNoChange(mutation, stored, deadline);
   TWINSEAL_RETURN_IF_ERROR(CheckSite(key.policy(), site_));
+  RememberOlderRule(stored, key);
   Proposal proposal{id, stored.key, key, {}, {}, stored.modified};
   ledger::Transaction& transaction = proposal.transaction;
   transaction.guards.push_back(ledger::UnchangedSince{KeyPath(id), stored.modified});
@@ -274,6 +281,11 @@ Result<std::optional<v1::Key>> KeyStore::TryChange(const Mutation* mutation, con
   return CommitAndSettle(std::move(proposal), mutation, deadline);
 }
 
+void KeyStore::RememberOlderRule(const Stored& before, v1::Key& after) const {
+  if (barrier_.OtherSites().empty()) return after.clear_older_rule();
+  KeepOlderRule(before.key, barrier_.AllHave(before.modified), after);
+}
+
 // There is nothing to change; the answer is recorded all the same, so that it stays the answer.
 Result<std::optional<v1::Key>> KeyStore::RecordNoChange(const Mutation* mutation,
                                                         const Stored& stored, Deadline deadline) {
@@ -289,7 +301,7 @@ Result<std::optional<v1::Key>> KeyStore::RecordNoChange(const Mutation* mutation
   // What is acknowledged here is in force here, also before the feed tells of it.
   TWINSEAL_RETURN_IF_ERROR(directory_.Apply(stored.key, stored.modified));
   // Whoever made it so may not have waited for the other sites yet.
-  AwaitSites({}, BeforeChange(stored.key), stored.modified, *answer);
+  AwaitSites(TermsOfRecord(stored.modified), BeforeChange(stored.key), stored.modified, *answer);
   return answer;
 }
 
@@ -381,7 +393,8 @@ Result<std::optional<v1::Key>> KeyStore::Replay(const Mutation& mutation, From f
   TWINSEAL_RETURN_IF_ERROR(directory_.Apply(now.key, now.modified));
   // Who answered first may have ended before the other sites had heard of it. They hear of keys,
   // and not of an answer that changed none.
-  AwaitSites({}, BeforeChange(key), std::min(given->revision, now.modified), key);
+  const ledger::Revision changed = std::min(given->revision, now.modified);
+  AwaitSites(TermsOfRecord(changed), BeforeChange(key), changed, key);
   return std::optional<v1::Key>(std::move(key));
 }
 

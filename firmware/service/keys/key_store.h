@@ -98,6 +98,7 @@ class KeyStore {
   Result<std::optional<v1::Key>> TryChange(const Mutation* mutation, const KeyId& id,
                                            const Transition& transition, Deadline deadline,
                                            From from);
+  void RememberOlderRule(const Stored& before, v1::Key& after) const;
   Result<std::optional<v1::Key>> RecordNoChange(const Mutation* mutation, const Stored& stored,
                                                 Deadline deadline);
   Result<std::optional<ledger::Entry>> Get(const std::string& path, From from);

@@ -5,7 +5,7 @@
 
 #include <spdlog/spdlog.h>
 
-#include "firmware/policy/key_policy.h"
+#include "firmware/service/keys/older_rule.h"
 
 namespace twinseal::service {
 namespace {
@@ -15,11 +15,6 @@ using std::chrono::steady_clock;
 
 // A site that was away for so long is no longer waited for at each change.
 constexpr std::chrono::seconds kSuspendAfter{3};
-
-bool Holds(const v1::Key& key, const std::string& site) {
-  const Result<SiteName> name = SiteName::Parse(site);
-  return name.ok() && policy::AllowsSite(key.policy(), *name);
-}
 
 }  // namespace
 
@@ -55,6 +50,12 @@ bool PairBarrier::OutForCertain(const SeenStanding& seen) const {
 bool PairBarrier::NearbyIsCurrent() const {
   const SiteLease* const own = lease();
   return own != nullptr && own->held();
+}
+
+bool PairBarrier::AllHave(ledger::Revision revision) const {
+  return std::ranges::all_of(others(), [&](const auto& other) {
+    return other.second->WaitUntil(revision, steady_clock::now());
+  });
 }
 
 std::vector<SiteName> PairBarrier::OtherSites() const {
@@ -110,29 +111,31 @@ std::vector<v1::UninformedSite> PairBarrier::Await(const Terms& terms, const v1:
                                                    ledger::Revision revision) {
   const Deadline lease_over = steady_clock::now() + kLease + kLeaseMargin;
   std::vector<v1::UninformedSite> uninformed;
-  const auto name = [&](const std::string& site) {
-    if (before.policy().isolation() == v1::STOP) return;
+  const auto name = [&](const std::string& site, const SiteRule& rule) {
+    if (rule.isolation.count() == 0) return;
     v1::UninformedSite& one = uninformed.emplace_back();
     one.set_site(site);
-    one.set_may_sign_until_unix_ms(clock_() +
-                                   milliseconds(IsolationTime(before.policy()) + kLease).count());
+    one.set_may_sign_until_unix_ms(clock_() + milliseconds(rule.isolation + kLease).count());
   };
   const SiteLease* const own = lease();
   const auto standings = own == nullptr ? std::map<std::string, SeenStanding>() : own->standings();
   for (const auto& [site, progress] : others()) {
-    if (!before.key_id().empty() && !Holds(before, site)) continue;
+    // One that has not heard of what was before may act by what was before that.
+    const bool is_new = before.key_id().empty();
+    const bool knows = is_new || progress->WaitUntil(terms.before_recorded, steady_clock::now());
+    const SiteRule rule = RuleAt(before, site, knows);
+    if (!is_new && !rule.holds) continue;
     // What did not sign before, nobody signs with by mistake: a site that is away hears of it
-    // later. But one that has not heard of what was before may sign by what was before that.
-    const bool harmless = before.state() != v1::ENABLED &&
-                          progress->WaitUntil(terms.before_recorded, steady_clock::now());
+    // later.
+    const bool harmless = is_new || (before.state() != v1::ENABLED && knows);
     if (std::ranges::find(terms.out, site) != terms.out.end()) {
       const bool suspended = standings.at(site).standing.standing() == v1::SiteStanding::SUSPENDED;
-      if (suspended && !harmless) name(site);
+      if (suspended && !harmless) name(site, rule);
       continue;
     }
     if (harmless && !progress->contact().reachable) continue;
     if (progress->WaitUntil(revision, lease_over)) continue;
-    if (!harmless) name(site);
+    if (!harmless) name(site, rule);
     Suspend(site, progress->contact());
   }
   return uninformed;

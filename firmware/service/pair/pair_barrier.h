@@ -32,6 +32,7 @@ class PairBarrier final : public Barrier {
   std::vector<v1::UninformedSite> Await(const Terms& terms, const v1::Key& before,
                                         ledger::Revision revision) override;
   bool NearbyIsCurrent() const override;
+  bool AllHave(ledger::Revision revision) const override;
   std::vector<SiteName> OtherSites() const override;
 
   // By site.

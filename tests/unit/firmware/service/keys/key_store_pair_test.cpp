@@ -37,6 +37,7 @@ class FakeBarrier : public Barrier {
     if (on_await) on_await();
     return uninformed;
   }
+  bool AllHave(ledger::Revision) const override { return all_have; }
   bool NearbyIsCurrent() const override { return current; }
   std::vector<SiteName> OtherSites() const override { return others; }
 
@@ -45,6 +46,7 @@ class FakeBarrier : public Barrier {
   std::function<void()> on_await;
   Terms terms;
   bool current = true;
+  bool all_have = true;
   std::vector<SiteName> others = {*SiteName::Parse("b")};
   std::vector<v1::UninformedSite> uninformed;
   int prepared = 0;
@@ -138,6 +140,34 @@ TEST_F(KeyStorePairTest, TheAnswerNamesWhoCouldNotBeTold) {
   barrier().uninformed.clear();
   EXPECT_EQ(DisableKey("k", "request-1")->uninformed_sites_size(), 0);
   EXPECT_EQ(store_->Read(directory_->Find("k")->id)->uninformed_sites_size(), 0);
+}
+
+// The policy is stricter by now, and a site that was away when it became so does not know.
+TEST_F(KeyStorePairTest, WhatASiteThatIsAwayMayActByIsRememberedUntilItKnowsBetter) {
+  Made("k");
+  const auto stop = [](v1::Key key) {
+    v1::KeyPolicy policy = key.policy();
+    policy.set_isolation(v1::STOP);
+    return ReplacePolicy(std::move(key), policy);
+  };
+  barrier().all_have = false;
+  ASSERT_THAT(Change("k", "request-1", "SetKeyPolicy", stop), Succeeds());
+  ASSERT_THAT(DisableKey("k", "request-2"), Succeeds());
+  // Again, as after an answer that was lost; and as a wish that finds itself fulfilled.
+  ASSERT_THAT(DisableKey("k", "request-2"), Succeeds());
+  ASSERT_THAT(DisableKey("k", "request-3"), Succeeds());
+  ASSERT_THAT(Change("k", "request-1", "SetKeyPolicy", stop), Succeeds());
+  ASSERT_EQ(barrier().awaited.size(), 5U);
+  EXPECT_EQ(barrier().awaited[0].before.policy().isolation(), v1::ISOLATION_UNSPECIFIED);
+  for (std::size_t i = 1; i < barrier().awaited.size(); ++i) {
+    const FakeBarrier::Awaited& awaited = barrier().awaited[i];
+    EXPECT_EQ(awaited.before.policy().isolation(), v1::STOP) << i;
+    EXPECT_EQ(awaited.before.older_rule().isolation_seconds(), 86'400U) << i;
+    EXPECT_NE(awaited.terms.before_recorded, ledger::Revision{}) << i;
+  }
+  barrier().all_have = true;
+  ASSERT_THAT(Change("k", "request-4", "EnableKey", Enable), Succeeds());
+  EXPECT_FALSE(store_->Read(directory_->Find("k")->id)->has_older_rule());
 }
 
 TEST_F(KeyStorePairTest, WhereNothingCanBeChangedNothingIsTried) {

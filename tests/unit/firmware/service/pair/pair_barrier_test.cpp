@@ -160,6 +160,52 @@ TEST_F(PairBarrierTest, WhoHasNotHeardOfWhatWasBeforeMayActOnSomethingOlder) {
   EXPECT_EQ(uninformed[0].site(), "c");
 }
 
+// The policy was made stricter while site c was away: to it the older one is in force.
+TEST_F(PairBarrierTest, WhoHasNotHeardOfAStricterPolicyMayActByTheLaxerOne) {
+  v1::Key key = stops;
+  key.mutable_older_rule()->set_isolation_seconds(10);
+  const Prepared earlier = Commit();
+  Prepared change = Commit();
+  change.terms.before_recorded = earlier.outcome.revision;
+  b->has = change.terms.before_recorded;
+  Lose(*b, seconds(0));
+  Lose(*c, seconds(0));
+  const std::int64_t until = SetClocks::kStart + 10'000 + kLease.count();
+  EXPECT_THAT(Await(change, key), ElementsAre(Uninformed("c", until)));
+  // As one that is suspended, too, and whether or not the key is disabled by now.
+  PutOut("c", v1::SiteStanding::SUSPENDED);
+  change = Commit();
+  change.terms.before_recorded = b->has;
+  EXPECT_THAT(change.terms.out, ElementsAre("c"));
+  key.set_state(v1::DISABLED);
+  EXPECT_EQ(Await(change, key).size(), 1U);
+}
+
+TEST_F(PairBarrierTest, ASiteThatHasNotHeardThatItLostTheKeyIsWaitedFor) {
+  v1::Key key = continues;
+  key.mutable_policy()->add_sites("a");
+  key.mutable_older_rule()->add_sites("c");
+  const Prepared earlier = Commit();
+  Prepared change = Commit();
+  change.terms.before_recorded = earlier.outcome.revision;
+  b->has = earlier.outcome.revision;
+  EXPECT_THAT(Await(change, key), IsEmpty());  // It stopped when it was isolated.
+  EXPECT_THAT(b->waited, IsEmpty());
+  EXPECT_GE(c->waited.back(), steady_clock::now());
+  c->waited.clear();
+  c->has = earlier.outcome.revision;
+  EXPECT_THAT(Await(change, key), IsEmpty());
+  EXPECT_THAT(c->waited, IsEmpty());
+}
+
+TEST_F(PairBarrierTest, KnowsWhetherAllHaveHeardOfAChange) {
+  const ledger::Revision revision = Commit().outcome.revision;
+  b->has = revision;
+  EXPECT_FALSE(barrier.AllHave(revision));
+  c->has = revision;
+  EXPECT_TRUE(barrier.AllHave(revision));
+}
+
 TEST_F(PairBarrierTest, ASiteThatDoesNotHoldTheKeyIsNotWaitedFor) {
   v1::Key key = continues;
   key.mutable_policy()->add_sites("a");
