@@ -3,7 +3,9 @@
 import os
 import resource
 import shutil
+import tempfile
 import unittest
+from pathlib import Path
 
 from bench_sites.site import Site
 from support.api import ApiError
@@ -85,13 +87,52 @@ class MachineFaults(PairTest):
         self.make_key("old")
         site = self.site("b")
         site.stop()
-        saved = self.folder / "saved"
-        shutil.copytree(site.files.data, saved)
+        saved = self.set_aside(site)
         site.start()
         self.works("old", "a", "b")
         site.stop()
+        newest = self.set_aside(site)
+        self.put_back(site, saved)
+        self.assert_refused(site)
+        # The other site goes on.
+        self.sign("a", "old")
+        self.make_key("made-without-it")
+        site.kill()
+        self.put_back(site, newest)
+        site.start()
+        self.sign("b", "made-without-it")
+
+    def test_so_is_one_of_a_site_that_was_killed_when_nobody_knows_how_far_it_was(self):
+        self.make_key("older")
+        site = self.site("b")
+        site.stop()
+        saved = self.set_aside(site)
+        site.start()
+        self.works("older", "a", "b")
+        site.kill()
+        newest = self.set_aside(site)
+        # Who leads the ledger now does not know what site b has acknowledged, and the token was not told.
+        for place in (self.site("a"), self.bench.agent()):
+            place.kill()
+        self.put_back(site, saved)
+        for place in (self.site("a"), self.bench.agent()):
+            place.start(wait=False)
+        self.site("a").wait_until_ready()
+        self.assert_refused(site)
+        site.kill()
+        self.put_back(site, newest)
+        site.start()
+        self.works("older", "a", "b")
+
+    def set_aside(self, site: Site) -> Path:
+        copy = Path(tempfile.mkdtemp(dir=self.folder))
+        return Path(shutil.copytree(site.files.data, copy / "data"))
+
+    def put_back(self, site: Site, copy: Path) -> None:
         shutil.rmtree(site.files.data)
-        shutil.copytree(saved, site.files.data)
+        shutil.copytree(copy, site.files.data)
+
+    def assert_refused(self, site: Site) -> None:
         end_of_log = site.files.log.stat().st_size
         site.start(wait=False)
 
@@ -104,10 +145,7 @@ class MachineFaults(PairTest):
         self.until("the site says why it does not serve", said)
         self.assertNotEqual("", site.not_ready())
         with self.assertRaises((ApiError, OSError)):
-            self.api_of("b").sign("old", os.urandom(32))
-        # The other site goes on.
-        self.sign("a", "old")
-        self.make_key("made-without-it")
+            self.api_of(site.name).sign("old", os.urandom(32))
 
 
 if __name__ == "__main__":

@@ -125,8 +125,9 @@ struct Appliance::Parts {
         pairing(gate, holder, departure, *files.pair),
         view(site.text(), *files.pair, PairedViewOf(*this),
              [this] { return paired == nullptr ? std::string() : paired->NotReady(); }),
-        sites(gate, *files.pair, view, foundation.feed.applied(), *archive, foundation.ca,
-              foundation.ledger_ca, paired == nullptr ? nullptr : &paired->maintenance(),
+        sites(gate, pool, *files.pair, view, foundation.feed.applied(), *archive, *files.ledger,
+              foundation.ca, foundation.ledger_ca,
+              paired == nullptr ? nullptr : &paired->maintenance(),
               [this](const std::string& place, const std::string& peer_address) {
                 return ReplaceMember(place, peer_address);
               }),

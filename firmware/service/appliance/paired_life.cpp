@@ -8,15 +8,18 @@
 #include <spdlog/spdlog.h>
 
 #include "common/base/own_folder.h"
+#include "common/client/caller.h"
 #include "common/ledger/sqlite_ledger.h"
 #include "firmware/service/appliance/checkpoint_signer.h"
 #include "firmware/service/appliance/own_record.h"
 #include "firmware/service/appliance/running.h"
 #include "firmware/service/pair/holder.h"
 #include "firmware/service/pair/ledger_copy.h"
+#include "firmware/service/pair/newest_files.h"
 #include "firmware/service/pair/pair_paths.h"
 #include "firmware/service/pair/places.h"
 #include "firmware/service/pair/site_progress.h"
+#include "twinseal/v1/site.pb.h"
 
 namespace twinseal::service {
 namespace {
@@ -24,6 +27,11 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kOwnKeyTime{20};
+// A copy of a running site's files that is put back before the site's next start is known for what
+// it is when it is older than that.
+constexpr std::chrono::minutes kRenewMark{10};
+// For another site to ask the ledger for it; its own member may look for a leader.
+constexpr std::chrono::milliseconds kMarkTime{2'500};
 
 MembershipOptions MembershipOf(const Options& options, const Files& files) {
   return {.site = options.site,
@@ -52,12 +60,17 @@ PairedLife::PairedLife(const Options& options, Files& files, Foundation& foundat
       lease_(foundation.store.site(), *files.late, foundation.feed.applied(), SystemMilliseconds),
       membership_(
           MembershipOf(options, files), *files.pair, core, foundation.ledger_ca, *files.late,
+          [this] { return AskForMark(); },
           [this] {
             Status opened = Opened();
             SayNotReady(opened.ok() ? "" : opened.error().message());
             return opened;
           },
-          [this](const std::string& why) { AwaitLedger(why); }, [this] { FollowNewerConfig(); }),
+          [this](const std::string& why) { AwaitLedger(why); },
+          [this] {
+            FollowNewerConfig();
+            RenewMark();
+          }),
       maintenance_(foundation.store.site(), *files.late, lease_, barrier, membership_,
                    SystemMilliseconds) {}
 
@@ -135,6 +148,7 @@ Status PairedLife::Opened() {
     default:
       break;
   }
+  TWINSEAL_RETURN_IF_ERROR(ProveFiles());
   if (!following_) {
     TWINSEAL_RETURN_IF_ERROR(foundation_.feed.Start());
     following_ = true;
@@ -151,6 +165,29 @@ Status PairedLife::Opened() {
   return Ok();
 }
 
+// What is older than what the site had does not serve, and does not vote on the ledger.
+Status PairedLife::ProveFiles() {
+  if (refused_) return *refused_;
+  if (proved_) return Ok();
+  const Status proved =
+      ProveNewestFiles(*files_.pair, *files_.ledger, foundation_.store.site().text());
+  renew_mark_at_ = steady_clock::now() + kRenewMark;
+  if (!proved.ok() && proved.error().code() == Code::kDataLoss) return Refuse(proved.error());
+  proved_ = proved.ok();
+  return proved;
+}
+
+void PairedLife::RenewMark() {
+  if (!proved_ || steady_clock::now() < renew_mark_at_) return;
+  const Status proved =
+      ProveNewestFiles(*files_.pair, *files_.ledger, foundation_.store.site().text());
+  if (proved.ok()) renew_mark_at_ = steady_clock::now() + kRenewMark;
+  if (proved.ok() || proved.error().code() != Code::kDataLoss) return;
+  // A copy of these files serves as this site: one of the two is too many, and this one is older.
+  spdlog::error("{}", proved.error().message());
+  AskForRestart();
+}
+
 Status PairedLife::MakeSiteIdentity() {
   TWINSEAL_ASSIGN_OR_RETURN(const policy::Principal site,
                             policy::Principal::Make(v1::SITE, foundation_.store.site().text()));
@@ -164,51 +201,77 @@ Status PairedLife::MakeSiteIdentity() {
   return Ok();
 }
 
-// To call another site as the site that this one is.
-Result<connect::ClientOptions> PairedLife::OptionsFor(const v1::Place& place) {
-  connect::ClientOptions options;
-  options.endpoints = {place.api()};
-  options.ca_pem = files_.pair->state().operator_ca_pem();
-  options.certificate_pem = site_certificate_;
-  TWINSEAL_ASSIGN_OR_RETURN(options.key_pem, site_key_->Pem());
-  options.proxy = options_.proxy;
-  return options;
-}
-
-std::vector<v1::Place> PairedLife::OtherSites() const {
-  std::vector<v1::Place> others;
-  for (const v1::Place& place : files_.pair->state().config().places()) {
-    if (!place.witness() && place.name() != foundation_.store.site().text())
-      others.push_back(place);
+// How each of them is reached, as the site that this one is.
+Result<std::map<std::string, connect::ClientOptions>> PairedLife::OtherSites() {
+  if (!site_key_) TWINSEAL_RETURN_IF_ERROR(MakeSiteIdentity());
+  std::map<std::string, connect::ClientOptions> sites;
+  const v1::PairState state = files_.pair->state();
+  for (const v1::Place& place : state.config().places()) {
+    if (place.witness() || place.name() == foundation_.store.site().text()) continue;
+    connect::ClientOptions& options = sites[place.name()];
+    options.endpoints = {place.api()};
+    options.ca_pem = state.operator_ca_pem();
+    options.certificate_pem = site_certificate_;
+    TWINSEAL_ASSIGN_OR_RETURN(options.key_pem, site_key_->Pem());
+    options.proxy = options_.proxy;
   }
-  return others;
+  return sites;
 }
 
 // Every other site is asked how far it is.
 Result<PairBarrier::Others> PairedLife::AskOthers() {
-  if (!site_key_) TWINSEAL_RETURN_IF_ERROR(MakeSiteIdentity());
+  TWINSEAL_ASSIGN_OR_RETURN(auto sites, OtherSites());
   PairBarrier::Others others;
-  for (const v1::Place& place : OtherSites()) {
-    TWINSEAL_ASSIGN_OR_RETURN(connect::ClientOptions options, OptionsFor(place));
+  const std::uint64_t epoch = files_.pair->state().config().epoch();
+  for (auto& [name, options] : sites) {
     TWINSEAL_ASSIGN_OR_RETURN(
-        others[place.name()],
-        SiteProgress::Start(std::move(options), files_.pair->state().config().epoch(),
-                            [this](const v1::PairConfig& newer) { Hear(newer); }));
+        others[name], SiteProgress::Start(std::move(options), epoch,
+                                          [this](const v1::PairConfig& newer) { Hear(newer); }));
   }
   return others;
 }
 
 // And for what this one's archive lacks.
 Status PairedLife::ReadOthersArchives() {
+  TWINSEAL_ASSIGN_OR_RETURN(auto sites, OtherSites());
   std::vector<std::shared_ptr<SiteArchive>> archives;
-  for (const v1::Place& place : OtherSites()) {
-    TWINSEAL_ASSIGN_OR_RETURN(connect::ClientOptions options, OptionsFor(place));
+  for (auto& [name, options] : sites) {
     TWINSEAL_ASSIGN_OR_RETURN(archives.emplace_back(),
-                              SiteArchive::Create(place.name(), std::move(options)));
+                              SiteArchive::Create(name, std::move(options)));
   }
   const MutexLock known(mutex_);
   archives_ = std::move(archives);
   return Ok();
+}
+
+// A member that has forgotten what it acknowledged must not run, and what it would acknowledge then
+// the newest files would not know. When nobody can say, as when all places start at once, the
+// ledger says it.
+Status PairedLife::AskForMark() {
+  if (refused_) return *refused_;
+  const v1::PairState state = files_.pair->state();
+  if (state.phase() != v1::PairState::PAIRED) return Ok();
+  const MutexLock lock(meeting_);
+  TWINSEAL_ASSIGN_OR_RETURN(auto sites, OtherSites());
+  for (auto& [name, options] : sites) {
+    TWINSEAL_ASSIGN_OR_RETURN(const auto caller, client::Caller::Create(std::move(options)));
+    v1::GetMarkResponse response;
+    connect::CallOptions call;
+    call.timeout = kMarkTime;
+    const Status asked =
+        caller->CallAt(0, "/twinseal.v1.SiteService/GetMark", v1::GetMarkRequest(), response, call);
+    if (!asked.ok()) continue;
+    const Status newest = CheckMark(state, response.record());
+    if (!newest.ok() && newest.error().code() == Code::kDataLoss) return Refuse(newest.error());
+  }
+  return Ok();
+}
+
+Status PairedLife::Refuse(const Error& why) {
+  spdlog::error("{}", why.message());
+  refused_ = why;
+  membership_.StopMember();
+  return why;
 }
 
 Status PairedLife::FollowConfig() {

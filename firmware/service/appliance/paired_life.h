@@ -2,12 +2,15 @@
 // pair's or waits until the other site has, and says when it may serve.
 #pragma once
 
+#include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "common/base/mutex.h"
+#include "common/connect/client_options.h"
 #include "common/crypto/software_key.h"
 #include "firmware/audit/audit_log.h"
 #include "firmware/service/appliance/foundation.h"
@@ -54,6 +57,10 @@ class PairedLife {
 
  private:
   Status Opened();
+  Status AskForMark() TWINSEAL_EXCLUDES(meeting_);
+  Status ProveFiles();
+  Status Refuse(const Error& why);
+  void RenewMark();
   Status MoveLedger();
   Status AwaitMove();
   Status MakeAuditKey();
@@ -65,9 +72,8 @@ class PairedLife {
   void SayNotReady(std::string why) TWINSEAL_EXCLUDES(mutex_);
   Status TakeLedgerAlong();
   void RemoveOwnLedger();
-  Status MakeSiteIdentity() TWINSEAL_REQUIRES(meeting_);
-  std::vector<v1::Place> OtherSites() const;
-  Result<connect::ClientOptions> OptionsFor(const v1::Place& place) TWINSEAL_REQUIRES(meeting_);
+  Status MakeSiteIdentity();
+  Result<std::map<std::string, connect::ClientOptions>> OtherSites() TWINSEAL_REQUIRES(meeting_);
   void Hear(const v1::PairConfig& newer) TWINSEAL_EXCLUDES(mutex_);
   Status TakeNewerConfig() TWINSEAL_EXCLUDES(mutex_);
   void FollowNewerConfig();
@@ -79,8 +85,12 @@ class PairedLife {
   audit::AuditLog& audit_;
   PairBarrier& barrier_;
   const std::function<void()> serving_;
-  bool following_ = false;  // These two are the membership's thread's own.
+  // These are the membership's thread's own.
+  bool following_ = false;
   bool met_ = false;
+  bool proved_ = false;
+  std::optional<Error> refused_;  // For the life of this process.
+  std::chrono::steady_clock::time_point renew_mark_at_;
 
   std::optional<v1::PairConfig> heard_ TWINSEAL_GUARDED_BY(mutex_);
   Mutex meeting_;

@@ -226,6 +226,14 @@ connect::Router MakeRouter(const Handlers& handlers, ApplianceState& state, Work
         if (!request.ok()) return reply(request.error());
         sites.AwaitApplied(*request, context.deadline, reply);
       });
+  router.Add<v1::GetMarkRequest, v1::GetMarkResponse>(
+      "/twinseal.v1.SiteService/GetMark", OnlySites(),
+      [&sites](const connect::CallContext& context, const Result<v1::GetMarkRequest>& request,
+               const connect::Reply<v1::GetMarkResponse>& reply) {
+        if (!request.ok()) return reply(request.error());
+        const Result<policy::Principal> site = PrincipalOf(*context.peer);
+        site.ok() ? sites.GetMark(site->name(), reply) : reply(site.error());
+      });
   AddHealth(router, state, watchers);
   return router;
 }

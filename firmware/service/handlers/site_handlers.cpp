@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "common/crypto/x509.h"
+#include "firmware/service/pair/pair_paths.h"
 #include "firmware/service/pair/places.h"
 
 namespace twinseal::service {
@@ -93,6 +94,20 @@ void SiteHandlers::AwaitApplied(const v1::AwaitAppliedRequest& request, Deadline
         response.set_applied(ledger::Number(applied));
         respond(std::move(response));
       });
+}
+
+void SiteHandlers::GetMark(const std::string& site, Respond<v1::GetMarkResponse> respond) {
+  const bool accepted = pool_.Submit([this, site, respond] {
+    const auto read = [&]() -> Result<v1::GetMarkResponse> {
+      TWINSEAL_ASSIGN_OR_RETURN(const std::optional<ledger::Entry> entry,
+                                ledger_.Get(MarkPath(site)));
+      v1::GetMarkResponse response;
+      if (entry) response.set_record(ToString(entry->value));
+      return response;
+    };
+    respond(Guarded<v1::GetMarkResponse>(read));
+  });
+  if (!accepted) respond(Error(Code::kResourceExhausted, "too many requests are waiting"));
 }
 
 void SiteHandlers::SetMaintenance(Call<v1::SetMaintenanceRequest> call,

@@ -22,14 +22,17 @@ class SiteHandlers {
   // `maintenance` is null for an appliance that is alone. `replace_member` has the ledger forget a
   // place's member and take in a new one.
   SiteHandlers(
-      Gate& gate, PairFile& file, PairView& view, Applied& applied, journal::Archive& archive,
-      OperatorCa& operator_ca, LedgerCa& ledger_ca, Maintenance* maintenance,
+      Gate& gate, WorkPool& pool, PairFile& file, PairView& view, Applied& applied,
+      journal::Archive& archive, ledger::Ledger& ledger, OperatorCa& operator_ca,
+      LedgerCa& ledger_ca, Maintenance* maintenance,
       std::function<Status(const std::string& name, const std::string& peer)> replace_member)
       : gate_(gate),
+        pool_(pool),
         file_(file),
         view_(view),
         applied_(applied),
         archive_(archive),
+        ledger_(ledger),
         operator_ca_(operator_ca),
         ledger_ca_(ledger_ca),
         maintenance_(maintenance),
@@ -40,6 +43,8 @@ class SiteHandlers {
   // From another site, several times for each change: it is not recorded.
   void AwaitApplied(const v1::AwaitAppliedRequest& request, Deadline deadline,
                     Respond<v1::AwaitAppliedResponse> respond);
+  // From `site` itself, at its start: not recorded either.
+  void GetMark(const std::string& site, Respond<v1::GetMarkResponse> respond);
   void SetMaintenance(Call<v1::SetMaintenanceRequest> call,
                       Respond<v1::SetMaintenanceResponse> respond);
   void ReadArchive(Call<v1::ReadArchiveRequest> call, Respond<v1::ReadArchiveResponse> respond);
@@ -51,10 +56,12 @@ class SiteHandlers {
                                                    Deadline deadline);
 
   Gate& gate_;
+  WorkPool& pool_;
   PairFile& file_;
   PairView& view_;
   Applied& applied_;
   journal::Archive& archive_;
+  ledger::Ledger& ledger_;
   OperatorCa& operator_ca_;
   LedgerCa& ledger_ca_;
   Maintenance* const maintenance_;

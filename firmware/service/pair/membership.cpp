@@ -30,7 +30,8 @@ constexpr std::string_view kSealPurpose = "ledger-seal";
 }  // namespace
 
 Membership::Membership(MembershipOptions options, PairFile& file, CoreSupervisor& core,
-                       LedgerCa& ledger_ca, LateLedger& ledger, std::function<Status()> opened,
+                       LedgerCa& ledger_ca, LateLedger& ledger, std::function<Status()> may_start,
+                       std::function<Status()> opened,
                        std::function<void(const std::string& why)> waits,
                        std::function<void()> tend)
     : options_(std::move(options)),
@@ -38,6 +39,7 @@ Membership::Membership(MembershipOptions options, PairFile& file, CoreSupervisor
       core_(core),
       ledger_ca_(ledger_ca),
       ledger_(ledger),
+      may_start_(std::move(may_start)),
       opened_(std::move(opened)),
       waits_(std::move(waits)),
       tend_(std::move(tend)) {}
@@ -49,15 +51,22 @@ void Membership::Start() {
 }
 
 void Membership::Stop() {
-  std::shared_ptr<etcd::Member> member;
   {
     const MutexLock lock(mutex_);
     stopping_ = true;
     stops_.NotifyAll();
-    member = member_;
   }
   if (thread_.joinable()) thread_.join();
   KeepSighting();
+  StopMember();
+}
+
+void Membership::StopMember() {
+  std::shared_ptr<etcd::Member> member;
+  {
+    const MutexLock lock(mutex_);
+    member = member_;
+  }
   if (member != nullptr) member->Stop();
 }
 
@@ -85,7 +94,10 @@ Status Membership::BringUp() {
   if (!core_.WaitUntilReady(steady_clock::now() + kRetry)) {
     return Error(Code::kUnavailable, "the signing core is not ready: " + core_.State().reason);
   }
-  if (!member()) TWINSEAL_RETURN_IF_ERROR(StartMember(deadline));
+  if (!member()) {
+    TWINSEAL_RETURN_IF_ERROR(may_start_());
+    TWINSEAL_RETURN_IF_ERROR(StartMember(deadline));
+  }
   if (!ledger_.open()) TWINSEAL_RETURN_IF_ERROR(OpenLedger(deadline));
   return opened_();
 }

@@ -34,13 +34,14 @@ struct MembershipOptions {
   std::uint64_t quota_bytes = std::uint64_t{8} << 30;
 };
 
-// Thread-safe. What it refers to outlives it; `opened` is called from its thread once the ledger is
-// open, again after a pause as long as it fails; `waits` each time that it did not come so far, and
-// why; `tend` every two seconds from then on.
+// Thread-safe. What it refers to outlives it; `may_start` is asked before the member is started,
+// again as long as it says no; `opened` is called from its thread once the ledger is open, again
+// after a pause as long as it fails; `waits` each time that it did not come so far, and why; `tend`
+// every two seconds from then on.
 class Membership {
  public:
   Membership(MembershipOptions options, PairFile& file, CoreSupervisor& core, LedgerCa& ledger_ca,
-             LateLedger& ledger, std::function<Status()> opened,
+             LateLedger& ledger, std::function<Status()> may_start, std::function<Status()> opened,
              std::function<void(const std::string& why)> waits, std::function<void()> tend);
   ~Membership();  // As Stop().
   Membership(const Membership&) = delete;
@@ -49,6 +50,9 @@ class Membership {
   void Start();
   // Ends the member, too: the ledger answers nothing any more.
   void Stop();
+
+  // Ends the member alone: for a site that may not take part. From any thread.
+  void StopMember() TWINSEAL_EXCLUDES(mutex_);
 
   // Nothing while the member was never started.
   std::optional<etcd::MemberState> member() const TWINSEAL_EXCLUDES(mutex_);
@@ -83,6 +87,7 @@ class Membership {
   CoreSupervisor& core_;
   LedgerCa& ledger_ca_;
   LateLedger& ledger_;
+  const std::function<Status()> may_start_;
   const std::function<Status()> opened_;
   const std::function<void(const std::string& why)> waits_;
   const std::function<void()> tend_;

@@ -18,6 +18,12 @@ inline constexpr std::string_view kChangedPath = "/pair/changed";
 inline constexpr std::string_view kLeftPath = "/pair/left";
 // A SiteStanding each.
 inline constexpr std::string_view kStandingPrefix = "/pair/standing/";
+// A SiteMark each.
+inline constexpr std::string_view kMarkPrefix = "/pair/mark/";
+
+inline std::string MarkPath(std::string_view site) {
+  return std::string(kMarkPrefix) + std::string(site);
+}
 
 inline std::string StandingPath(std::string_view site) {
   return std::string(kStandingPrefix) + std::string(site);
