@@ -5,6 +5,7 @@ import os
 import subprocess
 import time
 import unittest
+from typing import Callable
 
 from bench_sites.layout import AGENT
 from bench_sites.pairing import confirm
@@ -128,6 +129,28 @@ class Pairing(Appliances):
         self.assertEqual(driver.wait(), 0, driver.stdout.read().decode())
         self.assertIn("concluded", self.abort(status=1))
         self.assert_serves_as_one()
+
+    def test_an_accepted_domain_is_given_back(self):
+        self.twinseal("key", "create", "older", "--algorithm", "ec-p256",
+                      TWINSEAL_ENDPOINTS=self.bench.api_address("a"))
+        # Where the driver comes next after the joiner has accepted, it cannot go on.
+        in_the_way = self.bench.agent().files.data / "agent.key"
+        self.accept_everywhere(meanwhile=in_the_way.mkdir, status=1)
+        self.until("b has started again", lambda: self.phases() == {"a": "released", "b": "accepted"})
+        in_the_way.rmdir()
+        self.abort()
+        self.until("b has given the domain back", lambda: self.phases() == {"a": "alone", "b": "joining"})
+        self.assertFalse(self.ceremony_file.exists())
+        self.accept_everywhere()
+        self.assert_serves_as_one()
+        self.twinseal("key", "show", "older", TWINSEAL_ENDPOINTS=self.bench.api_address("b"))
+
+    def accept_everywhere(self, meanwhile: Callable[[], None] = lambda: None, status: int = 0) -> None:
+        driver = self.create()
+        self.until("agreed", lambda: self.phases() == {"a": "agreed", "b": "answered"})
+        meanwhile()
+        self.confirm_at("a", "b")
+        self.assertEqual(driver.wait(), status, driver.stdout.read().decode())
 
     def test_sites_that_are_killed_meanwhile_take_it_up_again(self):
         driver = self.create()

@@ -83,42 +83,94 @@ Status LearnPairing(Remote& sites, v1::CeremonyState& state) {
   return Ok();
 }
 
-Status AbortAtHolder(Remote& sites, const v1::CeremonyState& state) {
+Result<v1::SignedMessage> AbortAtHolder(Remote& sites, const v1::CeremonyState& state) {
   TWINSEAL_ASSIGN_OR_RETURN(const SiteEndpoint holder, FindSite(sites, state.holder()));
   v1::AbortPairingResponse response;
   const Status aborted =
       sites.CallAt(holder.endpoint, "PairingService/AbortPairing", AbortRequest(state), response);
-  if (aborted.ok()) return Ok();
+  if (aborted.ok()) return response.abandonment();
   return aborted.error().Within(fmt::format("at site {}", Printable(state.holder())));
 }
 
-// `named` when the user says which appliance it is: then whatever it has answered is undone.
-Status AbortAtJoiner(Context& context, const std::string& endpoint, bool named,
-                     v1::CeremonyState state) {
-  TWINSEAL_ASSIGN_OR_RETURN(const std::unique_ptr<Remote> stranger,
-                            context.ConnectTo(endpoint, true));
-  TWINSEAL_ASSIGN_OR_RETURN(const std::unique_ptr<Remote> joiner, context.ConnectTo(endpoint));
+// The appliance that is to join, asked in either of its two faces.
+class AbortingJoiner {
+ public:
+  static Result<AbortingJoiner> Connect(Context& context, const std::string& endpoint) {
+    AbortingJoiner joiner(endpoint);
+    TWINSEAL_ASSIGN_OR_RETURN(joiner.stranger_, context.ConnectTo(endpoint, true));
+    TWINSEAL_ASSIGN_OR_RETURN(joiner.known_, context.ConnectTo(endpoint));
+    TWINSEAL_ASSIGN_OR_RETURN(joiner.sites_, context.remote());
+    return joiner;
+  }
+
+  Result<v1::GetPairResponse> Look() {
+    Result<v1::GetPairResponse> seen = LookAtJoiner(parties());
+    if (!seen.ok()) return Here(seen.error());
+    if (seen->phase() != "paired") return seen;
+    return Here(Error(Code::kFailedPrecondition,
+                      "it belongs to the pair already: the pairing is concluded; `twinseal pair "
+                      "leave` takes a pair apart"));
+  }
+
+  // `holders_word` for one that has accepted the domain; else it is empty.
+  Status Abort(const v1::CeremonyState& state, const v1::SignedMessage& holders_word) {
+    v1::AbortPairingRequest request = AbortRequest(state);
+    if (!holders_word.body().empty()) *request.mutable_abandonment() = holders_word;
+    v1::AbortPairingResponse response;
+    const Status aborted = AskJoiner(parties(), "PairingService/AbortPairing", request, response);
+    return aborted.ok() ? Ok() : Status(Here(aborted.error()));
+  }
+
+ private:
+  explicit AbortingJoiner(std::string endpoint) : endpoint_(std::move(endpoint)) {}
+
+  Parties parties() { return {*sites_, *stranger_, *known_}; }
+  Error Here(const Error& error) const {
+    return error.Within(fmt::format("at the joiner ({})", Printable(endpoint_)));
+  }
+
+  std::string endpoint_;
+  std::unique_ptr<Remote> stranger_;
+  std::unique_ptr<Remote> known_;
+  Remote* sites_ = nullptr;
+};
+
+// The joiner first: what refuses to be undone is found out before anything is undone. Whoever goes
+// on with the ceremony afterwards has to ask the joiner again, and finds that it has forgotten. One
+// that has accepted the domain comes last: only when the holder has forgotten can nobody conclude
+// any more. `named` when the user says which appliance it is: then whatever it has answered is
+// undone.
+Status AbortBoth(Context& context, const std::string& endpoint, bool named,
+                 v1::CeremonyState& state) {
   TWINSEAL_ASSIGN_OR_RETURN(Remote* const sites, context.remote());
-  const Parties parties{*sites, *stranger, *joiner};
-  const auto at_joiner = [&endpoint](const Error& error) {
-    return error.Within(fmt::format("at the joiner ({})", Printable(endpoint)));
-  };
-  const Result<v1::GetPairResponse> seen = LookAtJoiner(parties);
-  if (!seen.ok()) return at_joiner(seen.error());
-  if (seen->phase() == "paired") {
-    return at_joiner(Error(Code::kFailedPrecondition,
-                           "it belongs to the pair already: the pairing is concluded; `twinseal "
-                           "pair leave` takes a pair apart"));
+  TWINSEAL_ASSIGN_OR_RETURN(AbortingJoiner joiner, AbortingJoiner::Connect(context, endpoint));
+  TWINSEAL_ASSIGN_OR_RETURN(const v1::GetPairResponse seen, joiner.Look());
+  // It has heard of none, or of another one, which is not this command's.
+  const bool concerned =
+      !seen.pairing_id().empty() && (named || seen.pairing_id() == state.pairing_id());
+  const bool accepted = concerned && seen.phase() == "accepted";
+  v1::CeremonyState at_joiner = state;
+  if (concerned) at_joiner.set_pairing_id(seen.pairing_id());
+  if (concerned && !accepted) TWINSEAL_RETURN_IF_ERROR(joiner.Abort(at_joiner, {}));
+  if (accepted && at_joiner.holder().empty()) {
+    TWINSEAL_ASSIGN_OR_RETURN(const SiteEndpoint holder, FirstSite(*sites, seen.site()));
+    at_joiner.set_holder(holder.site);
   }
-  if (seen->pairing_id() != state.pairing_id()) {
-    // It has heard of none, or of another one, which is not this command's.
-    if (!named || seen->pairing_id().empty()) return Ok();
-    state.set_pairing_id(seen->pairing_id());
+  // Without an offer the holder has not heard of it.
+  const v1::CeremonyState& at_holder = accepted ? at_joiner : state;
+  if (at_holder.pairing_id().empty()) return Ok();
+  TWINSEAL_ASSIGN_OR_RETURN(const v1::SignedMessage word, AbortAtHolder(*sites, at_holder));
+  if (!accepted) return Ok();
+  state.set_pairing_id(at_joiner.pairing_id());
+  if (word.body().empty()) {
+    return Error(
+        Code::kUnavailable,
+        fmt::format("site {} has forgotten the ceremony, but its HSM cannot sign that now, "
+                    "without which the joiner does not give the domain back; run the "
+                    "command again",
+                    Printable(at_holder.holder())));
   }
-  v1::AbortPairingResponse response;
-  const Status aborted =
-      AskJoiner(parties, "PairingService/AbortPairing", AbortRequest(state), response);
-  return aborted.ok() ? Ok() : Status(at_joiner(aborted.error()));
+  return joiner.Abort(at_joiner, word);
 }
 
 void PrintAborted(std::ostream& out, const v1::CeremonyState& state, bool at_joiner,
@@ -161,8 +213,6 @@ Result<v1::CeremonyState> FindCeremony(Context& context, const AbortOptions& opt
                "one is asked with --joiner https://HOST:PORT");
 }
 
-// The joiner first: what refuses to be undone is found out before anything is undone. Whoever goes
-// on with the ceremony afterwards has to ask the joiner again, and finds that it has forgotten.
 Status Abort(Context& context, const AbortOptions& options) {
   TWINSEAL_ASSIGN_OR_RETURN(const std::optional<Driver> driver, OpenDriver(options.agent_config));
   TWINSEAL_ASSIGN_OR_RETURN(v1::CeremonyState state, FindCeremony(context, options, driver));
@@ -178,11 +228,12 @@ Status Abort(Context& context, const AbortOptions& options) {
   const bool named = !options.joiner_endpoint.empty();
   const std::string& endpoint = named ? options.joiner_endpoint : state.joiner_endpoint();
   const bool at_joiner = !endpoint.empty() && !options.without_joiner;
-  if (at_joiner) TWINSEAL_RETURN_IF_ERROR(AbortAtJoiner(context, endpoint, named, state));
-  // Without an offer the holder has not heard of it.
-  if (!state.pairing_id().empty()) {
+  if (at_joiner) {
+    TWINSEAL_RETURN_IF_ERROR(AbortBoth(context, endpoint, named, state));
+  } else if (!state.pairing_id().empty()) {
     TWINSEAL_ASSIGN_OR_RETURN(Remote* const sites, context.remote());
-    TWINSEAL_RETURN_IF_ERROR(AbortAtHolder(*sites, state));
+    TWINSEAL_ASSIGN_OR_RETURN([[maybe_unused]] const v1::SignedMessage word,
+                              AbortAtHolder(*sites, state));
   }
   if (driver && driver->state) {
     if (state.made_witness()) TWINSEAL_RETURN_IF_ERROR(WitnessFiles(driver->agent).Remove());

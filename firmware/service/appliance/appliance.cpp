@@ -122,7 +122,7 @@ struct Appliance::Parts {
         audits(gate, *audit, foundation.audit_key),
         appliance(gate, state, core, foundation.ca, *files.ledger, SystemMilliseconds),
         departure(*files.pair, *files.ledger, *audit, site.text(), AskForRestart),
-        pairing(gate, holder, departure, *files.pair),
+        pairing(gate, holder, departure, *files.pair, AskForRestart),
         view(site.text(), *files.pair, PairedViewOf(*this),
              [this] { return paired == nullptr ? std::string() : paired->NotReady(); }),
         sites(gate, pool, *files.pair, view, foundation.feed.applied(), *archive, *files.ledger,

@@ -1,5 +1,6 @@
 #include "firmware/service/appliance/joining.h"
 
+#include <filesystem>
 #include <utility>
 
 #include <fmt/format.h>
@@ -43,6 +44,19 @@ struct Joining::Parts {
             [this](v1::CoreRequest request) { return AskSetUpCore(*launcher, std::move(request)); },
             PlaceOf(options), AskForRestart),
         pool(kStepThreads, kStepQueue) {}
+
+  // Of a ceremony that was abandoned. What does not come about now does at the next offer.
+  void GiveBack() {
+    std::error_code ignored;
+    std::filesystem::remove_all(std::filesystem::path(options.data_dir) / "etcd", ignored);
+    std::filesystem::remove(std::filesystem::path(options.data_dir) / "operator-ca.pem", ignored);
+    // Nothing else was asked yet: there is room.
+    (void)pool.Submit([this] {
+      if (const Status given = joiner.GiveBack(); !given.ok()) {
+        spdlog::error("taking the domain off the token again: {}", given.error().message());
+      }
+    });
+  }
 
   const Options options;
   const UniqueFd lock;
@@ -130,6 +144,7 @@ Result<std::unique_ptr<Running>> Joining::Start(const Options& options) {
       connect::Server::Start(std::move(server), CeremonyRoutes(parts.joiner, parts.pool)));
   spdlog::info("site {} waits on {}:{} to be paired", options.site, options.address,
                parts.server->port());
+  if (parts.file->state().phase() == v1::PairState::ABANDONED) parts.GiveBack();
   TWINSEAL_RETURN_IF_ERROR(WriteReadyFile(options, parts.server->port()));
   return std::unique_ptr<Running>(std::move(joining));
 }

@@ -299,10 +299,13 @@ void PairedLife::StopReading() {
 // The ledger's other members may not let this site in any more, and tell it nothing. The other
 // sites tell it how the pair is now.
 void PairedLife::AwaitLedger(const std::string& why) {
-  if (!files_.late->open()) SayNotReady("the pair's ledger is not reached yet: " + why);
-  // With a member, the core was ready.
+  if (!refused_ && !files_.late->open()) {
+    SayNotReady("the pair's ledger is not reached yet: " + why);
+  }
+  if (refused_) SayNotReady(why);
   const bool belongs = files_.pair->state().phase() == v1::PairState::PAIRED;
-  if (!belongs || !membership_.member()) return;
+  const bool core_was_ready = membership_.member() || refused_;
+  if (!belongs || !core_was_ready) return;
   {
     const MutexLock lock(meeting_);
     if (!met_ && asked_.empty()) {

@@ -19,7 +19,8 @@ Result<std::unique_ptr<Running>> StartRunning(const Options& options) {
   TWINSEAL_ASSIGN_OR_RETURN(const std::unique_ptr<PairFile> file, PairFile::Open(options.data_dir));
   switch (file->state().phase()) {
     case v1::PairState::JOINING:
-    case v1::PairState::ANSWERED: {
+    case v1::PairState::ANSWERED:
+    case v1::PairState::ABANDONED: {
       TWINSEAL_ASSIGN_OR_RETURN(std::unique_ptr<Running> joining, Joining::Start(options));
       return joining;
     }

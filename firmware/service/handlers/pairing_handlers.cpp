@@ -51,8 +51,13 @@ void PairingHandlers::AbortPairing(Call<v1::AbortPairingRequest> call,
   gate_.EnterBlocking<Procedure::kAbortPairing, v1::AbortPairingRequest, v1::AbortPairingResponse>(
       std::move(call), std::move(respond),
       [this](const auto&, const v1::AbortPairingRequest& request,
-             auto&) -> Result<v1::AbortPairingResponse> {
-        TWINSEAL_RETURN_IF_ERROR(holder_.Abort(request));
+             auto& operation) -> Result<v1::AbortPairingResponse> {
+        const v1::PairState::Phase phase = file_.state().phase();
+        if (phase != v1::PairState::ACCEPTED && phase != v1::PairState::ABANDONED) {
+          return holder_.Abort(request, operation.deadline());
+        }
+        TWINSEAL_RETURN_IF_ERROR(Abandon(file_, request));
+        restart_();
         return v1::AbortPairingResponse();
       });
 }

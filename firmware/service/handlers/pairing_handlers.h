@@ -12,8 +12,13 @@ namespace twinseal::service {
 // Thread-safe; no call blocks.
 class PairingHandlers {
  public:
-  PairingHandlers(Gate& gate, Holder& holder, Departure& departure, PairFile& file)
-      : gate_(gate), holder_(holder), departure_(departure), file_(file) {}
+  PairingHandlers(Gate& gate, Holder& holder, Departure& departure, PairFile& file,
+                  std::function<void()> restart)
+      : gate_(gate),
+        holder_(holder),
+        departure_(departure),
+        file_(file),
+        restart_(std::move(restart)) {}
 
   void BeginPairing(Call<v1::BeginPairingRequest> call, Respond<v1::BeginPairingResponse> respond);
   void AgreePairing(Call<v1::AgreePairingRequest> call, Respond<v1::AgreePairingResponse> respond);
@@ -33,6 +38,7 @@ class PairingHandlers {
   Holder& holder_;
   Departure& departure_;
   PairFile& file_;
+  const std::function<void()> restart_;
 };
 
 }  // namespace twinseal::service

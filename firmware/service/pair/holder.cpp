@@ -15,6 +15,7 @@ namespace twinseal::service {
 namespace {
 
 constexpr std::string_view kOperation = "pair/MakeLedgerCa";
+constexpr std::string_view kBegin = "pair/Begin";
 
 Error Due(const v1::PairState& state) {
   switch (state.phase()) {
@@ -151,6 +152,28 @@ Result<v1::PairingTranscript> Holder::Draft(const v1::BeginPairingRequest& reque
   return transcript;
 }
 
+// A request that comes again, or late, begins nothing anew.
+Result<std::optional<v1::BeginPairingResponse>> Holder::BegunBefore(
+    const v1::BeginPairingRequest& request, const std::string& hash) const {
+  const v1::PairState state = parts_.file.state();
+  for (const v1::PairState* const known : {&state, &state.replacement()}) {
+    if (request.request_id().empty() || known->begin_request_id() != request.request_id()) continue;
+    if (known->begin_request_hash() != hash) {
+      return Error(Code::kAlreadyExists,
+                   fmt::format("request_id {} was used for another request; use a new one",
+                               request.request_id()));
+    }
+    if (known->offer().body().empty()) {
+      return Error(Code::kAborted,
+                   "the ceremony that this request began was undone; begin another one");
+    }
+    v1::BeginPairingResponse again;
+    *again.mutable_offer() = known->offer();
+    return std::optional(std::move(again));
+  }
+  return std::optional<v1::BeginPairingResponse>();
+}
+
 Result<v1::BeginPairingResponse> Holder::Begin(const v1::BeginPairingRequest& request,
                                                Deadline deadline) {
   const MutexLock lock(mutex_);
@@ -160,6 +183,10 @@ Result<v1::BeginPairingResponse> Holder::Begin(const v1::BeginPairingRequest& re
                              "api_address in its configuration and start it again",
                              parts_.place.name()));
   }
+  const std::string hash = ToString(HashRequest(kBegin, request));
+  TWINSEAL_ASSIGN_OR_RETURN(std::optional<v1::BeginPairingResponse> before,
+                            BegunBefore(request, hash));
+  if (before) return *std::move(before);
   TWINSEAL_ASSIGN_OR_RETURN(const SiteName joiner, SiteName::Parse(request.joiner_name()));
   TWINSEAL_ASSIGN_OR_RETURN(v1::PairingTranscript transcript, Draft(request));
   TWINSEAL_ASSIGN_OR_RETURN(const SiteName witness, SiteName::Parse(transcript.witness().name()));
@@ -186,6 +213,8 @@ Result<v1::BeginPairingResponse> Holder::Begin(const v1::BeginPairingRequest& re
     next.set_phase(v1::PairState::OFFERED);
     *next.mutable_offer() = response.offer();
     next.set_replaces(request.replaces());
+    next.set_begin_request_id(request.request_id());
+    next.set_begin_request_hash(hash);
   }));
   return response;
 }
@@ -390,23 +419,37 @@ Status Holder::LetIn(const v1::PairConfig& config, const std::string& name) {
   return parts_.changed();
 }
 
-Status Holder::Abort(const v1::AbortPairingRequest& request) {
+Result<v1::AbortPairingResponse> Holder::Abort(const v1::AbortPairingRequest& request,
+                                               Deadline deadline) {
   const MutexLock lock(mutex_);
   const v1::PairState state = Ceremony();
-  if (state.phase() == v1::PairState::ALONE) return Ok();
-  if (state.phase() != v1::PairState::OFFERED && state.phase() != v1::PairState::AGREED &&
-      state.phase() != v1::PairState::RELEASED) {
-    return Error(Code::kFailedPrecondition,
-                 "the pairing is concluded; `twinseal pair leave` undoes it");
+  const Error concluded(Code::kFailedPrecondition,
+                        "the pairing is concluded; `twinseal pair leave` undoes it");
+  const v1::PairState own = parts_.file.state();
+  if (own.phase() == v1::PairState::PAIRED && PairingIdOf(own) == request.pairing_id()) {
+    return concluded;
   }
-  TWINSEAL_ASSIGN_OR_RETURN([[maybe_unused]] const v1::PairingTranscript transcript,
-                            Expect(state.phase(), request.pairing_id()));
-  TWINSEAL_RETURN_IF_ERROR(ChangeCeremony([&](v1::PairState& next) {
-    next.Clear();
-    next.set_site(parts_.place.name());
-  }));
-  parts_.file.ForgetConsole();
-  return Ok();
+  if (state.phase() != v1::PairState::ALONE) {
+    if (state.phase() != v1::PairState::OFFERED && state.phase() != v1::PairState::AGREED &&
+        state.phase() != v1::PairState::RELEASED) {
+      return concluded;
+    }
+    TWINSEAL_ASSIGN_OR_RETURN([[maybe_unused]] const v1::PairingTranscript transcript,
+                              Expect(state.phase(), request.pairing_id()));
+    TWINSEAL_RETURN_IF_ERROR(ChangeCeremony([&](v1::PairState& next) {
+      next.Clear();
+      next.set_site(parts_.place.name());
+      next.set_begin_request_id(state.begin_request_id());
+      next.set_begin_request_hash(state.begin_request_hash());
+    }));
+    parts_.file.ForgetConsole();
+  }
+  // From here on nothing of it is known here, so that nothing can conclude it.
+  v1::AbortPairingResponse response;
+  Result<v1::SignedMessage> word =
+      SignAsIdentity(Asking(deadline), kAbandonment, request.pairing_id());
+  if (word.ok()) *response.mutable_abandonment() = *std::move(word);
+  return response;
 }
 
 }  // namespace twinseal::service

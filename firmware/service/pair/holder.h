@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "common/base/mutex.h"
@@ -47,14 +48,17 @@ class Holder {
                                             Deadline deadline);
   Result<v1::ConcludePairingResponse> Conclude(const v1::ConcludePairingRequest& request,
                                                Deadline deadline);
-  // Forgets a ceremony that is not concluded.
-  Status Abort(const v1::AbortPairingRequest& request);
+  // Forgets a ceremony that is not concluded, and says so under its signature, for a joiner that
+  // has accepted the domain.
+  Result<v1::AbortPairingResponse> Abort(const v1::AbortPairingRequest& request, Deadline deadline);
 
  private:
   // The ceremony under way: the appliance's own state while it is alone, or the replacement of a
   // lost site.
   v1::PairState Ceremony() const;
   Status ChangeCeremony(const std::function<void(v1::PairState&)>& change);
+  Result<std::optional<v1::BeginPairingResponse>> BegunBefore(
+      const v1::BeginPairingRequest& request, const std::string& hash) const;
   Result<v1::PairingTranscript> Draft(const v1::BeginPairingRequest& request) const;
   Result<v1::PairConfig> Agreed(const v1::PairingTranscript& transcript) const;
   Status LetIn(const v1::PairConfig& config, const std::string& name);

@@ -18,7 +18,9 @@ Error UnderWay(const v1::PairState& state) {
 // Between its answer and its restart it still hears from anybody.
 Error HasAccepted(const v1::PairState& state) {
   return Error(Code::kFailedPrecondition,
-               fmt::format("site {} has accepted the domain's keys already", state.site()));
+               fmt::format("site {} has accepted the domain's keys already; the holder has to "
+                           "forget the ceremony first: `twinseal pair abort`",
+                           state.site()));
 }
 
 }  // namespace
@@ -36,6 +38,7 @@ Result<v1::PairingTranscript> Joiner::CheckOffer(const v1::SignedMessage& offer)
 
 Result<v1::AnswerPairingResponse> Joiner::Answer(const v1::AnswerPairingRequest& request) {
   const MutexLock lock(mutex_);
+  if (file_.state().phase() == v1::PairState::ABANDONED) TWINSEAL_RETURN_IF_ERROR(DropDomain());
   if (place_.peer().empty() || place_.api().empty()) {
     return Error(Code::kFailedPrecondition,
                  fmt::format("site {} cannot be paired: set peer_listen, peer_address and "
@@ -135,17 +138,7 @@ Result<v1::AcceptDomainResponse> Joiner::Accept(const v1::AcceptDomainRequest& r
   return response;
 }
 
-Status Joiner::Abort(const v1::AbortPairingRequest& request) {
-  const MutexLock lock(mutex_);
-  const v1::PairState state = file_.state();
-  if (state.phase() == v1::PairState::JOINING) return Ok();
-  // The holder may conclude at any moment.
-  if (state.phase() != v1::PairState::ANSWERED) return HasAccepted(state);
-  TWINSEAL_ASSIGN_OR_RETURN(const v1::PairingTranscript transcript,
-                            ReadTranscript(state.offer().body()));
-  if (transcript.pairing_id() != request.pairing_id()) {
-    return Error(Code::kFailedPrecondition, "the pairing under way is another one");
-  }
+Status Joiner::DropDomain() {
   v1::CoreRequest drop;
   drop.mutable_drop_domain();
   const Result<v1::CoreResponse> dropped = core_(std::move(drop));
@@ -156,6 +149,47 @@ Status Joiner::Abort(const v1::AbortPairingRequest& request) {
     next.set_site(place_.name());
     next.set_phase(v1::PairState::JOINING);
   });
+}
+
+Status Joiner::GiveBack() {
+  const MutexLock lock(mutex_);
+  return file_.state().phase() == v1::PairState::ABANDONED ? DropDomain() : Ok();
+}
+
+Status Joiner::Abort(const v1::AbortPairingRequest& request) {
+  const MutexLock lock(mutex_);
+  const v1::PairState state = file_.state();
+  if (state.phase() == v1::PairState::JOINING) return Ok();
+  if (state.phase() == v1::PairState::ABANDONED) return DropDomain();
+  if (state.phase() == v1::PairState::ACCEPTED) {
+    // It starts again, and may not come to the domain any more.
+    TWINSEAL_RETURN_IF_ERROR(Abandon(file_, request));
+    return DropDomain();
+  }
+  if (state.phase() != v1::PairState::ANSWERED) return HasAccepted(state);
+  TWINSEAL_ASSIGN_OR_RETURN(const v1::PairingTranscript transcript,
+                            ReadTranscript(state.offer().body()));
+  if (transcript.pairing_id() != request.pairing_id()) {
+    return Error(Code::kFailedPrecondition, "the pairing under way is another one");
+  }
+  return DropDomain();
+}
+
+Status Abandon(PairFile& file, const v1::AbortPairingRequest& request) {
+  const v1::PairState state = file.state();
+  if (state.phase() == v1::PairState::ABANDONED) return Ok();
+  // Without its word the holder may conclude at any moment.
+  if (state.phase() != v1::PairState::ACCEPTED || !request.has_abandonment()) {
+    return HasAccepted(state);
+  }
+  TWINSEAL_ASSIGN_OR_RETURN(const v1::PairingTranscript transcript,
+                            ReadTranscript(state.answer().body()));
+  if (transcript.pairing_id() != request.abandonment().body()) {
+    return Error(Code::kFailedPrecondition, "the pairing under way is another one");
+  }
+  TWINSEAL_RETURN_IF_ERROR(CheckSigned(request.abandonment(), kAbandonment,
+                                       transcript.holder().identity_public_key_der()));
+  return file.Change([](v1::PairState& next) { next.set_phase(v1::PairState::ABANDONED); });
 }
 
 Result<v1::GetPairResponse> Joiner::Describe() {

@@ -28,9 +28,12 @@ class Joiner {
   Result<v1::AnswerPairingResponse> Answer(const v1::AnswerPairingRequest& request);
   Result<v1::AcceptDomainResponse> Accept(const v1::AcceptDomainRequest& request);
   Status Abort(const v1::AbortPairingRequest& request);
+  // Takes a domain off the token whose ceremony was abandoned. Idempotent.
+  Status GiveBack();
   Result<v1::GetPairResponse> Describe();
 
  private:
+  Status DropDomain() TWINSEAL_REQUIRES(mutex_);
   Result<v1::PairingTranscript> CheckOffer(const v1::SignedMessage& offer) const;
 
   PairFile& file_;
@@ -39,6 +42,11 @@ class Joiner {
   const std::function<void()> restart_;
   Mutex mutex_;
 };
+
+// Notes at a site that has accepted that the holder has forgotten the ceremony, on the holder's
+// word alone. Afterwards the process starts again and gives the domain back. failed_precondition
+// without that word, or for another ceremony.
+Status Abandon(PairFile& file, const v1::AbortPairingRequest& request);
 
 // Accept again, at a site that has accepted already: the same release gets the same answer.
 Result<v1::AcceptDomainResponse> RepeatAccept(const v1::PairState& state,

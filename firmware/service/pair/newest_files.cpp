@@ -8,11 +8,6 @@
 namespace twinseal::service {
 namespace {
 
-std::string PairingIdOf(const v1::PairState& state) {
-  v1::PairingTranscript transcript;
-  return transcript.ParseFromString(state.answer().body()) ? transcript.pairing_id() : "";
-}
-
 bool IsNewest(const v1::PairState& state, const v1::SiteMark& recorded) {
   if (!state.mark().empty() && recorded.mark() == state.mark()) return true;
   return !state.next_mark().empty() && recorded.mark() == state.next_mark();

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "firmware/policy/key_policy.h"
+
 namespace twinseal::service {
 namespace {
 
@@ -14,15 +16,8 @@ using std::chrono::steady_clock;
 constexpr milliseconds kLookEvery{250};
 // For the view to have what the look has found; it is told by the same member.
 constexpr milliseconds kCatchUp{500};
-constexpr std::chrono::seconds kDefaultIsolation{86'400};
 
 }  // namespace
-
-std::chrono::seconds IsolationTime(const v1::KeyPolicy& policy) {
-  if (policy.isolation() == v1::STOP) return std::chrono::seconds(0);
-  if (policy.isolation_seconds() == 0) return kDefaultIsolation;
-  return std::chrono::seconds(policy.isolation_seconds());
-}
 
 SiteLease::SiteLease(SiteName site, ledger::Ledger& ledger, Applied& applied, WallClock clock,
                      BootTime boot_time)
@@ -195,7 +190,7 @@ Status SiteLease::MaySign(const v1::Key& key) const {
                              "key '{}' is not enabled; ask another site",
                              site_.text(), key.name()));
   }
-  if (now < *until_ + IsolationTime(key.policy())) return Ok();
+  if (now < *until_ + policy::IsolationTime(key.policy())) return Ok();
   return Error(Code::kUnavailable,
                fmt::format("site {} has not reached the pair's ledger for longer than the key '{}' "
                            "may sign without it; ask another site",

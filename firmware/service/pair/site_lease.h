@@ -95,7 +95,4 @@ class SiteLease {
   std::thread thread_;
 };
 
-// How long a site that lost its lease may go on with the key.
-std::chrono::seconds IsolationTime(const v1::KeyPolicy& policy);
-
 }  // namespace twinseal::service

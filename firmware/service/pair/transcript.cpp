@@ -68,6 +68,11 @@ Result<v1::PairingTranscript> ReadTranscript(std::string_view body) {
   return transcript;
 }
 
+std::string PairingIdOf(const v1::PairState& state) {
+  v1::PairingTranscript transcript;
+  return transcript.ParseFromString(state.answer().body()) ? transcript.pairing_id() : "";
+}
+
 std::string PairingCode(std::string_view transcript) {
   constexpr int kGroups = 6;
   constexpr std::uint32_t kGroupSize = 100'000;

@@ -8,6 +8,7 @@
 #include "common/base/result.h"
 #include "twinseal/v1/core.pb.h"
 #include "twinseal/v1/pair.pb.h"
+#include "twinseal/v1/pair_store.pb.h"
 
 namespace twinseal::service {
 
@@ -19,6 +20,7 @@ inline constexpr std::string_view kOffer = "offer";
 inline constexpr std::string_view kAnswer = "answer";
 inline constexpr std::string_view kAgreement = "agreement";
 inline constexpr std::string_view kRelease = "release";
+inline constexpr std::string_view kAbandonment = "abandonment";
 
 // Signed by this appliance's identity key.
 Result<v1::SignedMessage> SignAsIdentity(const AskCore& core, std::string_view purpose,
@@ -33,6 +35,9 @@ Status CheckSigned(const v1::SignedMessage& message, std::string_view purpose,
 
 // invalid_argument when the bytes are no transcript, or leave out what one needs.
 Result<v1::PairingTranscript> ReadTranscript(std::string_view body);
+
+// Of the ceremony by which an appliance came into its pair, or joins it; empty when there is none.
+std::string PairingIdOf(const v1::PairState& state);
 
 // What the operators compare: 30 digits in groups of five, about 100 bits of SHA-256 over the
 // transcript's bytes, so that nobody finds another transcript of the same code.

@@ -422,14 +422,31 @@ TEST_F(PairAbort, AJoinerThatRemembersIsAsked) {
 }
 
 TEST_F(PairAbort, WhatTheJoinerDoesNotUndoIsNotUndoneAtTheHolder) {
+  on_pause = [] {};
+  Create();
+  pair.joiner_refuses_to_abort = true;
+  EXPECT_THAT(Abort().err, HasSubstr("at the joiner (https://b.example:9443): it has the keys"));
+  EXPECT_EQ(pair.holder_phase, "agreed");
+  EXPECT_THAT(AgentFiles(), ElementsAre("ceremony"));
+}
+
+// Nobody concludes any more what the holder has forgotten: then the joiner may give back what it
+// has.
+TEST_F(PairAbort, AJoinerThatHasAcceptedGivesTheDomainBackOnTheHoldersWord) {
   appliances.on_call = [](const std::string& procedure, bool) {
     if (procedure == "PairingService/ConcludePairing") throw Killed();
   };
   Create();
-  pair.joiner_refuses_to_abort = true;
-  EXPECT_THAT(Abort().err, HasSubstr("at the joiner (https://b.example:9443): it has the keys"));
-  EXPECT_EQ(pair.holder_phase, "released");
-  // It can still be concluded.
+  EXPECT_EQ(pair.joiner_phase, "accepted");
+  pair.holder_can_sign = false;
+  EXPECT_THAT(Abort().err, HasSubstr("its HSM cannot sign that now"));
+  EXPECT_EQ(pair.joiner_phase, "accepted");
+  EXPECT_EQ(pair.holder_phase, "alone");
+  pair.holder_can_sign = true;
+  const Outcome outcome = Abort();
+  EXPECT_EQ(outcome.status, ExitStatus::kDone) << outcome.err;
+  EXPECT_EQ(pair.joiner_phase, "joining");
+  EXPECT_THAT(AgentFiles(), IsEmpty());
   appliances.on_call = nullptr;
   EXPECT_EQ(Create().status, ExitStatus::kDone);
 }

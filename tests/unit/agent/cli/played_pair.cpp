@@ -155,7 +155,9 @@ void PlayedPair::PlayHolder(FakeAppliances& holder) {
         EXPECT_EQ(request.pairing_id(), kPairingId);
         Repeated(request.request_id(), request.SerializeAsString());
         holder_phase = "alone";
-        return v1::AbortPairingResponse();
+        v1::AbortPairingResponse response;
+        if (holder_can_sign) response.mutable_abandonment()->set_body(request.pairing_id());
+        return response;
       });
 }
 
@@ -197,9 +199,12 @@ void PlayedPair::PlayJoiner(FakeAppliances& joiner, bool to_strangers) {
       });
   joiner.On<v1::AbortPairingRequest, v1::AbortPairingResponse>(
       "PairingService/AbortPairing",
-      [this, shut](const v1::AbortPairingRequest&) -> Result<v1::AbortPairingResponse> {
+      [this, shut](const v1::AbortPairingRequest& request) -> Result<v1::AbortPairingResponse> {
         TWINSEAL_RETURN_IF_ERROR(shut());
-        if (joiner_refuses_to_abort) return Refuse("it has the keys already");
+        const bool may_give_back = request.abandonment().body() == kPairingId;
+        if (joiner_refuses_to_abort || (joiner_phase == "accepted" && !may_give_back)) {
+          return Refuse("it has the keys already");
+        }
         joiner_phase = "joining";
         return v1::AbortPairingResponse();
       });

@@ -30,6 +30,7 @@ class PlayedPair {
   std::string joiner_code = kCode;  // Another one when somebody is in between.
   std::string replaced;             // As the holder was told.
   bool joiner_refuses_to_abort = false;
+  bool holder_can_sign = true;
   int moves_for = 2;     // How often the sites are asked before they are done.
   int certificates = 0;  // That the holder issued.
 

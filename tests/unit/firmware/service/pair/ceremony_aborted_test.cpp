@@ -19,7 +19,10 @@ class AbortedCeremonyTest : public CeremonyTest {
     RestartJoiner();
     v1::PairState alone;
     alone.set_site("a");
-    EXPECT_EQ(holder_file->state().SerializeAsString(), alone.SerializeAsString());
+    v1::PairState left = holder_file->state();
+    left.clear_begin_request_id();  // Should it come again.
+    left.clear_begin_request_hash();
+    EXPECT_EQ(left.SerializeAsString(), alone.SerializeAsString());
     v1::PairState joining;
     joining.set_site("b");
     joining.set_phase(v1::PairState::JOINING);
@@ -55,14 +58,67 @@ TEST_F(AbortedCeremonyTest, AfterTheAgreement) { AbortAfter(Step::kAgreed); }
 TEST_F(AbortedCeremonyTest, AfterTheConfirmations) { AbortAfter(Step::kConfirmed); }
 TEST_F(AbortedCeremonyTest, AfterTheRelease) { AbortAfter(Step::kReleased); }
 
-// The holder may conclude at any moment from the joiner's proof: who undoes it has to ask the
-// holder's operator for more than that.
-TEST_F(AbortedCeremonyTest, AJoinerThatHasAcceptedKeepsTheDomain) {
+// The holder may conclude at any moment from the joiner's proof.
+TEST_F(AbortedCeremonyTest, AJoinerThatHasAcceptedKeepsTheDomainUntilTheHolderHasForgotten) {
   GoTo(Step::kAccepted);
   EXPECT_THAT(AbortJoiner(PairingId()), FailsWith(Code::kFailedPrecondition, "accepted"));
+  v1::SignedMessage own_word = heard.release.agreement();
+  own_word.set_body(PairingId());
+  EXPECT_THAT(AbortJoiner(PairingId(), own_word), FailsWith(Code::kPermissionDenied, "signed"));
+  v1::SignedMessage of_another = *SignAsIdentity(
+      [this](auto request) { return CallAndWait(core, std::move(request), Soon()); }, kAbandonment,
+      RandomId());
+  EXPECT_THAT(AbortJoiner(PairingId(), of_another),
+              FailsWith(Code::kFailedPrecondition, "another one"));
   EXPECT_EQ(JoinerPhase(), v1::PairState::ACCEPTED);
   EXPECT_EQ(joiner_vault->domain(), vault->domain());
   EXPECT_THAT(Conclude(PairingId(), heard.joiner_proof), Succeeds());
+}
+
+TEST_F(AbortedCeremonyTest, AfterTheAcceptance) {
+  GoTo(Step::kAccepted);
+  joiner_restarts = 0;
+  const auto forgotten = AbortHolder(PairingId());
+  ASSERT_THAT(forgotten, Succeeds());
+  EXPECT_THAT(Conclude(PairingId(), heard.joiner_proof), FailsWith(Code::kFailedPrecondition, ""));
+  // Its answer may have been lost.
+  EXPECT_EQ(AbortHolder(PairingId())->abandonment().body(), PairingId());
+  ASSERT_THAT(AbortJoiner(PairingId(), forgotten->abandonment()), Succeeds());
+  EXPECT_THAT(AbortJoiner(PairingId(), forgotten->abandonment()), Succeeds());
+  ExpectNothingLeft();
+  GoTo(Step::kConcluded);
+  EXPECT_EQ(joiner_vault->domain(), vault->domain());
+}
+
+// As it serves by then: what is on the token goes when it has started again.
+TEST_F(AbortedCeremonyTest, AfterTheAcceptanceAndARestart) {
+  GoTo(Step::kAccepted);
+  joiner_restarts = 0;
+  v1::AbortPairingRequest request;
+  request.set_pairing_id(PairingId());
+  *request.mutable_abandonment() = AbortHolder(PairingId())->abandonment();
+  ASSERT_THAT(Abandon(*joiner_file, request), Succeeds());
+  EXPECT_THAT(Abandon(*joiner_file, request), Succeeds());
+  EXPECT_EQ(JoinerPhase(), v1::PairState::ABANDONED);
+  RestartJoiner();
+  joiner_vault->SetFault([](const v1::CoreRequest&) { return Error(Code::kUnavailable, "away"); });
+  EXPECT_THAT(joiner->GiveBack(), FailsWith(Code::kUnavailable, "away"));
+  EXPECT_EQ(JoinerPhase(), v1::PairState::ABANDONED);
+  joiner_vault->SetFault(nullptr);
+  EXPECT_THAT(joiner->GiveBack(), Succeeds());
+  EXPECT_THAT(joiner->GiveBack(), Succeeds());
+  ExpectNothingLeft();
+}
+
+TEST_F(AbortedCeremonyTest, TheRequestThatBeganItComesTooLate) {
+  const v1::BeginPairingRequest late = BeginRequest();
+  const auto begun = holder->Begin(late, Soon());
+  ASSERT_THAT(begun, Succeeds());
+  heard.offer = begun->offer();
+  ASSERT_THAT(AbortHolder(PairingId()), Succeeds());
+  EXPECT_THAT(holder->Begin(late, Soon()), FailsWith(Code::kAborted, "was undone"));
+  EXPECT_EQ(HolderPhase(), v1::PairState::ALONE);
+  GoTo(Step::kConcluded);
 }
 
 TEST_F(AbortedCeremonyTest, AConcludedPairIsNotAborted) {

@@ -84,9 +84,10 @@ class CeremonyTest : public ServiceFixture {
         place, [this] { ++joiner_restarts; });
   }
 
-  static v1::BeginPairingRequest BeginRequest() {
+  // Another one each time.
+  v1::BeginPairingRequest BeginRequest() {
     v1::BeginPairingRequest request;
-    request.set_request_id("begin-1");
+    request.set_request_id("begin-" + std::to_string(++ceremonies));
     request.set_joiner_name("b");
     request.set_witness_name("agent");
     request.set_witness_peer("192.0.2.3:2380");
@@ -134,14 +135,15 @@ class CeremonyTest : public ServiceFixture {
     request.set_joiner_proof(proof);
     return holder->Conclude(request, Soon());
   }
-  Status AbortHolder(const std::string& pairing_id) {
+  Result<v1::AbortPairingResponse> AbortHolder(const std::string& pairing_id) {
     v1::AbortPairingRequest request;
     request.set_pairing_id(pairing_id);
-    return holder->Abort(request);
+    return holder->Abort(request, Soon());
   }
-  Status AbortJoiner(const std::string& pairing_id) {
+  Status AbortJoiner(const std::string& pairing_id, const v1::SignedMessage& abandonment = {}) {
     v1::AbortPairingRequest request;
     request.set_pairing_id(pairing_id);
+    if (!abandonment.body().empty()) *request.mutable_abandonment() = abandonment;
     return joiner->Abort(request);
   }
 
@@ -202,6 +204,7 @@ class CeremonyTest : public ServiceFixture {
   std::unique_ptr<PairFile> joiner_file;
   std::unique_ptr<Holder> holder;
   std::unique_ptr<Joiner> joiner;
+  int ceremonies = 0;
   int holder_restarts = 0;
   int joiner_restarts = 0;
   // What a site of a pair was asked to do for another appliance.

@@ -173,6 +173,29 @@ TEST_F(CeremonyTest, AServingJoinerRepeatsWhatItAccepted) {
               FailsWith(Code::kFailedPrecondition, "belongs to a domain already"));
 }
 
+TEST_F(CeremonyTest, ARequestThatComesAgainGetsTheSameOffer) {
+  const v1::BeginPairingRequest request = BeginRequest();
+  const auto begun = holder->Begin(request, Soon());
+  ASSERT_THAT(begun, Succeeds());
+  heard.offer = begun->offer();
+  const auto comes_again = [&] {
+    RestartHolder();
+    const auto again = holder->Begin(request, Soon());
+    EXPECT_THAT(again, Succeeds());
+    EXPECT_EQ(again->offer().SerializeAsString(), begun->offer().SerializeAsString());
+  };
+  comes_again();
+  const auto answered = Answer(heard.offer);
+  ASSERT_THAT(answered, Succeeds());
+  comes_again();
+  ASSERT_THAT(Agree(answered->answer()), Succeeds());
+  comes_again();
+  EXPECT_EQ(HolderPhase(), v1::PairState::AGREED);
+  v1::BeginPairingRequest other = request;
+  other.set_joiner_name("c");
+  EXPECT_THAT(holder->Begin(other, Soon()), FailsWith(Code::kAlreadyExists, "another request"));
+}
+
 TEST_F(CeremonyTest, AnOfferMayBeMadeAnewUntilItIsAgreed) {
   GoTo(Step::kAnswered);
   const v1::AnswerPairingResponse to_the_first = heard.answer;

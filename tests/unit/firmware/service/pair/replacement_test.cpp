@@ -44,7 +44,7 @@ class ReplacementTest : public CeremonyTest {
                 Succeeds());
   }
 
-  v1::BeginPairingRequest ReplaceRequest() const {
+  v1::BeginPairingRequest ReplaceRequest() {
     v1::BeginPairingRequest request = BeginRequest();
     request.set_replaces("b");
     return request;

@@ -277,16 +277,5 @@ TEST_F(SiteLeaseTest, StopsAndMayBeStoppedAgain) {
   EXPECT_FALSE(lease.held());
 }
 
-TEST(IsolationTimeTest, IsWhatThePolicySaysOrADay) {
-  v1::KeyPolicy policy;
-  EXPECT_EQ(IsolationTime(policy), hours(24));
-  policy.set_isolation(v1::CONTINUE);
-  EXPECT_EQ(IsolationTime(policy), hours(24));
-  policy.set_isolation_seconds(5);
-  EXPECT_EQ(IsolationTime(policy), seconds(5));
-  policy.set_isolation(v1::STOP);
-  EXPECT_EQ(IsolationTime(policy), seconds(0));
-}
-
 }  // namespace
 }  // namespace twinseal::service
