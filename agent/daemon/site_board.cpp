@@ -77,7 +77,9 @@ void SiteBoard::NotePair(const std::string& name, const v1::GetPairResponse& pai
     const bool first = !newest_.has_value();
     if (pair.has_config() && (first || Succeeds(pair.config(), *newest_))) newest_ = pair.config();
   }
-  alarms_.Set(pair.applied_revision() < due, alarm::kLedgerBehind, name,
+  // One that has left, or is only about to join, has a ledger of its own or none.
+  const bool follows = pair.phase() == "paired";
+  alarms_.Set(follows && pair.applied_revision() < due, alarm::kLedgerBehind, name,
               fmt::format("site {} has the ledger's changes up to {} only, and {} was there when "
                           "it was asked before; look at its disk and its network",
                           name, pair.applied_revision(), due));

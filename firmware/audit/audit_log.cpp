@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <sys/statvfs.h>
 
 #include "common/audit/checkpoint.h"
 #include "common/base/mutex.h"
@@ -23,6 +24,8 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr std::size_t kBatchRecords = 1024;
 // Records that wait for the disk, in bytes.
 constexpr std::size_t kQueueBytes = std::size_t{64} * 1024 * 1024;
+// With less left the next writes may fail.
+constexpr std::uint64_t kLeastRoom = std::uint64_t{1} << 20U;
 
 std::int64_t SystemMicroseconds() {
   return std::chrono::duration_cast<std::chrono::microseconds>(
@@ -64,9 +67,10 @@ struct WaitingCheckpoint {
 // the writer.
 class Log final : public AuditLog {
  public:
-  Log(std::unique_ptr<ArchiveWriter> writer, std::unique_ptr<ArchiveReader> reader, SiteName site,
-      AuditLogOptions options)
-      : site_(std::move(site)),
+  Log(std::filesystem::path path, std::unique_ptr<ArchiveWriter> writer,
+      std::unique_ptr<ArchiveReader> reader, SiteName site, AuditLogOptions options)
+      : path_(std::move(path)),
+        site_(std::move(site)),
         options_(std::move(options)),
         archive_(std::move(writer)),
         reader_(std::move(reader)),
@@ -87,21 +91,31 @@ class Log final : public AuditLog {
   Result<CheckpointPage> ListCheckpoints(std::uint64_t first_tree_size,
                                          std::size_t page_size) override;
   AuditCounters Counters() const override;
+  Status Writable() const override;
 
  private:
   struct Batch {
     std::vector<Waiting> records;
     std::optional<WaitingCheckpoint> checkpoint;
+    bool own = false;  // Nobody asked for it: it tries whether the disk takes records again.
+  };
+  struct Refusal {
+    Error why;
+    std::uint64_t refused = 0;  // Records since the last one that was written.
+    SteadyClock::time_point retry_at;
   };
 
   Status Enqueue(v1::AuditRecord& record, Done& done);
   void WriterLoop();
   bool Take(Batch& batch);
   void WriteBatch(Batch& batch);
+  Waiting Resumption() const TWINSEAL_REQUIRES(mutex_);
+  void NoteRefusal(const Error& why, const Batch& batch) TWINSEAL_REQUIRES(mutex_);
   void SignerLoop();
   bool WaitUntilDue();
   Status StoreCheckpoint(SignedTree tree);
 
+  const std::filesystem::path path_;
   const SiteName site_;
   AuditLogOptions options_;
   std::unique_ptr<ArchiveWriter> archive_;  // The writer thread's.
@@ -127,6 +141,7 @@ class Log final : public AuditLog {
   SteadyClock::time_point uncovered_since_ TWINSEAL_GUARDED_BY(mutex_);
   SteadyClock::time_point no_attempt_before_ TWINSEAL_GUARDED_BY(mutex_);
   AuditCounters counters_ TWINSEAL_GUARDED_BY(mutex_);
+  std::optional<Refusal> refusal_ TWINSEAL_GUARDED_BY(mutex_);  // Until a write succeeds.
 
   Mutex sign_mutex_;  // One checkpoint at a time; taken before mutex_.
   CheckpointSigner signer_ TWINSEAL_GUARDED_BY(sign_mutex_);
@@ -182,12 +197,21 @@ void Log::WriterLoop() {
 bool Log::Take(Batch& batch) {
   batch.records.clear();
   batch.checkpoint.reset();
+  batch.own = false;
   const MutexLock lock(mutex_);
   writing_ = false;
   if (queue_.empty() && !checkpoint_) drained_.NotifyAll();
   while (queue_.empty() && !checkpoint_) {
     if (finished_) return false;
-    writer_wakes_.Wait(mutex_);
+    if (!refusal_ || !accepting_) {
+      writer_wakes_.Wait(mutex_);
+    } else if (SteadyClock::now() < refusal_->retry_at) {
+      writer_wakes_.WaitUntil(mutex_, refusal_->retry_at);
+    } else {
+      batch.own = true;
+      batch.records.push_back(Resumption());
+      break;
+    }
   }
   writing_ = true;
   while (!queue_.empty() && batch.records.size() < kBatchRecords) {
@@ -197,6 +221,32 @@ bool Log::Take(Batch& batch) {
   }
   batch.checkpoint = std::exchange(checkpoint_, std::nullopt);
   return true;
+}
+
+// When it is written, it says what became of the operations before it.
+Waiting Log::Resumption() const {
+  Waiting waiting{{}, 0, [](const Status&) {}};
+  v1::AuditRecord& record = waiting.record;
+  record.set_operation("appliance/ResumeAudit");
+  record.set_caller_role("appliance");
+  record.set_caller_name(site_.text());
+  record.set_outcome("ok");
+  record.set_detail(
+      fmt::format("records can be written again; {} operations that could not be "
+                  "recorded were refused: {}",
+                  refusal_->refused, refusal_->why.message()));
+  record.set_time_unix_us(options_.clock());
+  MakeTextsUtf8(record);
+  return waiting;
+}
+
+void Log::NoteRefusal(const Error& why, const Batch& batch) {
+  if (!refusal_) refusal_ = Refusal{why, 0, {}};
+  refusal_->why = why;
+  refusal_->retry_at = SteadyClock::now() + options_.retry_refused;
+  if (batch.own) return;
+  refusal_->refused += batch.records.size();
+  counters_.failed += batch.records.size();
 }
 
 void Log::WriteBatch(Batch& batch) {
@@ -221,8 +271,9 @@ void Log::WriteBatch(Batch& batch) {
       const bool fell_due = uncovered >= options_.checkpoint_records &&
                             uncovered_before < options_.checkpoint_records;
       if (uncovered_before == 0 || fell_due) signer_wakes_.NotifyOne();
+      refusal_.reset();
     } else {
-      counters_.failed += records.size();
+      NoteRefusal(written.error(), batch);
     }
   }
   for (Waiting& waiting : batch.records) waiting.done(written);
@@ -361,6 +412,19 @@ AuditCounters Log::Counters() const {
   return counters;
 }
 
+Status Log::Writable() const {
+  {
+    const MutexLock lock(mutex_);
+    if (refusal_) return refusal_->why;
+  }
+  struct statvfs room {};
+  if (statvfs(path_.c_str(), &room) != 0) return Ok();  // The next write says what is wrong.
+  if (std::uint64_t{room.f_bavail} * room.f_frsize >= kLeastRoom) return Ok();
+  return Error(Code::kResourceExhausted,
+               "no operation can be recorded: the disk that holds the audit log is full; make room "
+               "there");
+}
+
 }  // namespace
 
 Result<std::unique_ptr<AuditLog>> AuditLog::Open(const std::filesystem::path& path,
@@ -368,7 +432,7 @@ Result<std::unique_ptr<AuditLog>> AuditLog::Open(const std::filesystem::path& pa
   TWINSEAL_ASSIGN_OR_RETURN(auto writer, ArchiveWriter::Open(path, site, options.max_pages));
   TWINSEAL_ASSIGN_OR_RETURN(auto reader, ArchiveReader::Open(path));
   return std::unique_ptr<AuditLog>(
-      new Log(std::move(writer), std::move(reader), site, std::move(options)));
+      new Log(path, std::move(writer), std::move(reader), site, std::move(options)));
 }
 
 Status AuditLog::AppendAndWait(v1::AuditRecord record) {

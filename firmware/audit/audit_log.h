@@ -40,6 +40,9 @@ struct AuditLogOptions {
   // for so long.
   std::uint64_t checkpoint_records = 1000;
   std::chrono::milliseconds checkpoint_interval = std::chrono::seconds(10);
+  // After the disk has refused a write: how long until the log tries by itself, with a record of
+  // its own.
+  std::chrono::milliseconds retry_refused = std::chrono::seconds(1);
   // What time a record gets: microseconds since 1970. Nothing: the system's clock.
   std::function<std::int64_t()> clock = {};
   // For tests of a full disk: the file's largest size in pages of 4 KiB. 0: no limit.
@@ -119,6 +122,9 @@ class AuditLog {
                                                  std::size_t page_size) = 0;
 
   virtual AuditCounters Counters() const = 0;
+  // Why nothing can be recorded now: what the disk refused last, or that it is full. Ok again as
+  // soon as a write succeeds.
+  virtual Status Writable() const = 0;
 };
 
 }  // namespace twinseal::audit

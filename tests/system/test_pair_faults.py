@@ -61,6 +61,7 @@ class MachineFaults(PairTest):
         self.limit_files(self.site("b"), FULL_DISK_FILE_BYTES)
         there = self.api_of("b")
         self.until("site b refuses", lambda: self.fills(there))
+        self.assertNotEqual("", self.site("b").not_ready())
         for _ in range(5):
             self.change("a", "DisableKey", key="full")
             self.change("a", "EnableKey", key="full")

@@ -202,6 +202,20 @@ class FullDisk(ApplianceTest):
         for name in ["before", *acknowledged, "after"]:
             api.sign(name, os.urandom(32))
 
+    def test_it_is_not_ready_while_it_can_record_nothing(self):
+        api = self.api()
+        api.create_key("unrecorded")
+        self.assertEqual("", self.site.not_ready())
+        service = self.site.process().pid
+        resource.prlimit(service, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+        with self.assertRaises(ApiError):
+            api.sign("unrecorded", os.urandom(32))
+        self.assertIn("the audit log", self.site.not_ready())
+        resource.prlimit(service, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        # Nobody has to try: who asks whether it is ready has gone elsewhere.
+        self.site.wait_until_ready()
+        api.sign("unrecorded", os.urandom(32))
+
 
 if __name__ == "__main__":
     unittest.main()

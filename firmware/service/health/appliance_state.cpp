@@ -46,6 +46,8 @@ std::string ApplianceState::NotReadyBecause(const ApplianceFigures& figures) con
   if (figures.core_status->hsm_state() != "ready") {
     return fmt::format("the HSM is not ready: {}", figures.core_status->hsm_state());
   }
+  // What cannot be recorded is refused.
+  if (const Status writable = audit_.Writable(); !writable.ok()) return writable.error().message();
   return not_ready_();
 }
 

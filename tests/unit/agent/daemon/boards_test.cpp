@@ -89,8 +89,10 @@ class SiteBoardTest : public BoardsTest {
                  .pair = std::nullopt},
                 now_);
   }
-  void Applied(const std::string& name, std::uint64_t applied, std::uint64_t epoch = 1) {
+  void Applied(const std::string& name, std::uint64_t applied, std::uint64_t epoch = 1,
+               const std::string& phase = "paired") {
     v1::GetPairResponse pair;
+    pair.set_phase(phase);
     pair.set_applied_revision(applied);
     pair.mutable_config()->set_domain_id("d");
     pair.mutable_config()->set_epoch(epoch);
@@ -156,6 +158,18 @@ TEST_F(SiteBoardTest, ASiteThatDoesNotCatchUpIsBehind) {
   EXPECT_THAT(Names(), ElementsAre("ledger-behind a"));
   EXPECT_THAT(alarms_.All()[0].text(), HasSubstr("up to 9 only, and 10 was there"));
   Applied("a", 20);
+  EXPECT_THAT(Names(), IsEmpty());
+}
+
+// It took the ledger along, and goes on in one of its own.
+TEST_F(SiteBoardTest, ASiteThatIsAloneIsBehindNobody) {
+  revision_ = 20;
+  Applied("a", 20);
+  Applied("a", 9);
+  EXPECT_THAT(Names(), ElementsAre("ledger-behind a"));
+  Applied("a", 0, 1, "leaving");
+  EXPECT_THAT(Names(), IsEmpty());
+  Applied("a", 0, 1, "alone");
   EXPECT_THAT(Names(), IsEmpty());
 }
 

@@ -53,7 +53,7 @@ TEST_F(AuditTest, LosesNothingAcknowledgedWhenItIsKilled) {
 TEST_F(AuditTest, RefusesTheOperationWhenTheDiskIsFullAndGoesOnWithMoreRoom) {
   std::uint64_t durable = 0;
   {
-    const auto log = Open({.max_pages = 40});
+    const auto log = Open({.retry_refused = hours(1), .max_pages = 40});
     Status status = Ok();
     while (status.ok()) {
       status = log->AppendAndWait(Record(std::string(1000, 'x')));
@@ -74,9 +74,33 @@ TEST_F(AuditTest, RefusesTheOperationWhenTheDiskIsFullAndGoesOnWithMoreRoom) {
   EXPECT_EQ(report.records, durable + 10);
 }
 
+// Nobody else may try: who is told that the appliance is not ready goes elsewhere.
+TEST_F(AuditTest, FindsOutByItselfThatTheDiskWorksAgain) {
+  const auto log = Open({.retry_refused = std::chrono::milliseconds(5)});
+  Fill(*log, 3);
+  EXPECT_TRUE(log->Writable().ok());
+  rlimit old{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &old), 0);
+  const auto old_handler = signal(SIGXFSZ, SIG_IGN);
+  const rlimit tight{1, old.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &tight), 0);
+  const Status during = log->AppendAndWait(Record("refused"));
+  const Status writable = log->Writable();
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &old), 0);
+  signal(SIGXFSZ, old_handler);
+  EXPECT_FALSE(during.ok());
+  EXPECT_FALSE(writable.ok());
+  while (!log->Writable().ok()) std::this_thread::yield();
+  const std::vector<v1::StoredAuditRecord> records = All(*log);
+  ASSERT_EQ(records.size(), 4U);
+  const v1::AuditRecord own = Parse(records.back());
+  EXPECT_EQ(own.operation(), "appliance/ResumeAudit");
+  EXPECT_THAT(own.detail(), HasSubstr("1 operations"));
+}
+
 // A disk that fails writes for a while: the file size limit stands in for it.
 TEST_F(AuditTest, GoesOnWhenTheDiskWorksAgain) {
-  const auto log = Open();
+  const auto log = Open({.retry_refused = hours(1)});
   Fill(*log, 3);
   rlimit old{};
   ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &old), 0);
@@ -84,10 +108,13 @@ TEST_F(AuditTest, GoesOnWhenTheDiskWorksAgain) {
   const rlimit tight{64 * 1024, old.rlim_max};
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &tight), 0);
   const Status during = log->AppendAndWait(Record(std::string(150 * 1024, 'x')));
+  const Status writable = log->Writable();
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &old), 0);
   signal(SIGXFSZ, old_handler);
   EXPECT_FALSE(during.ok());
+  EXPECT_FALSE(writable.ok());
   Fill(*log, 3);
+  EXPECT_TRUE(log->Writable().ok());
   const Report report = Verify(*log);
   EXPECT_TRUE(report.ok());
   EXPECT_EQ(report.records, 6U);
