@@ -61,10 +61,14 @@ Status Connection::Impl::BeginSetUp() {
   const MutexLock lock(mutex_);
   while (busy_) {
     if (needs_restart()) return NotYet();
-    if (set_up_.WaitUntil(mutex_, busy_since_ + options_.recovery.wait_limit)) continue;
-    if (!busy_) break;
     // Twice, because that thread may itself be waiting for another's call.
-    if (SteadyClock::now() - busy_since_ > 2 * options_.recovery.call_limit) {
+    const SteadyClock::duration hung = 2 * options_.recovery.call_limit;
+    // Where nothing was lost, sessions are opened one after the other, and that is slow on a busy
+    // machine.
+    const SteadyClock::duration patience = last_error_ ? options_.recovery.wait_limit : hung;
+    if (set_up_.WaitUntil(mutex_, busy_since_ + patience)) continue;
+    if (!busy_) break;
+    if (SteadyClock::now() - busy_since_ >= hung) {
       return RestartNeeded("setting up the connection to the HSM does not return");
     }
     return Error(Code::kUnavailable, "the connection to the HSM is being set up; try again shortly",

@@ -32,7 +32,8 @@ struct RecoveryPolicy {
   // How long re-initialisation waits for other sessions' calls to return. When one does not, the
   // module cannot be initialized again and the process has to be restarted.
   std::chrono::milliseconds call_limit{5'000};
-  // How long a thread waits for another that is already setting the connection up.
+  // How long a thread waits for another that is already setting a lost connection up. Where nothing
+  // was lost it waits as long as that takes, up to twice the call limit.
   std::chrono::milliseconds wait_limit{2'000};
 
   std::function<Clock::time_point()> now = [] { return Clock::now(); };

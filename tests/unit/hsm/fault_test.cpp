@@ -48,6 +48,21 @@ TEST_P(FaultTest, AModuleThatTakesNoLocksOfOursHasItsOwn) {
   EXPECT_THAT(Mac(*session_), IsOk());
 }
 
+// As at a start, when every worker opens its session.
+TEST_P(FaultTest, WhereNothingWasLostASlowSetUpIsWaitedFor) {
+  session_.reset();
+  connection_.reset();
+  options_->recovery.wait_limit = std::chrono::milliseconds(10);
+  Connect();
+  token_.Script("C_OpenSession delay 100ms");
+  std::vector<std::future<Status>> opened;
+  for (int i = 0; i < 4; ++i) {
+    opened.push_back(
+        std::async(std::launch::async, [this] { return connection_->NewSession()->Ensure(); }));
+  }
+  for (std::future<Status>& one : opened) EXPECT_THAT(one.get(), IsOk());
+}
+
 TEST_P(FaultTest, ATokenObjectIsCopiedIntoTheSessionOrUsedAsItIs) {
   const auto token_object = session_->FindTokenObject(CKO_SECRET_KEY, "mac");
   ASSERT_THAT(token_object, IsOk());
