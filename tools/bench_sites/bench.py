@@ -193,7 +193,8 @@ class Bench:
     # --- set-up -------------------------------------------------------------------------------------------------
 
     def _set_up_module(self) -> None:
-        set_up_module(self.files.module, self.cli, self.endpoints(), self.network.proxy(CLIENT) if self.is_pair() else "")
+        set_up_module(self.files.module, self.cli, self.endpoints(),
+                      self.network.proxy(CLIENT) if self.is_pair() else "")
 
     def _site(self, name: str) -> Site:
         return Site(self.files.site(name), self.programs, self.files.operator, self._token)

@@ -1,4 +1,5 @@
-"""What the PKCS#11 module needs to reach a bench: a client certificate, its key under the token's PIN, a configuration."""
+"""What the PKCS#11 module needs to reach a bench: a client certificate, its key under the token's PIN, and the
+configuration file."""
 
 import json
 import os

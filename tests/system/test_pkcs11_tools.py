@@ -1,0 +1,146 @@
+"""The general tools for PKCS#11 tokens on the module: OpenSC's pkcs11-tool, GnuTLS's p11tool and certtool."""
+
+import hashlib
+import re
+import unittest
+from pathlib import Path
+
+from bench_sites.module import USER_PIN
+from support.appliance import openssl
+from support.module import ModuleTest
+
+# RFC 8017 §9.2, note 1: what CKM_RSA_PKCS is given before the digest.
+SHA256_DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
+
+
+class Tools(ModuleTest):
+    def tool(self, *arguments: str | Path, login: bool = True, pin: str = USER_PIN, status: int = 0) -> str:
+        signed_in = ("--login", "--pin", "env:TOKEN_PIN") if login else ()
+        return self.run_program("pkcs11-tool", "--module", self.module, *signed_in, *arguments, TOKEN_PIN=pin,
+                                status=status)
+
+    # --- pkcs11-tool --------------------------------------------------------------------------------------------
+
+    def test_the_token_is_shown(self):
+        slots = self.tool("-L", login=False)
+        self.assertRegex(slots, r"token label +: Twinseal\n")
+        self.assertIn("login required", slots)
+        self.assertIn("rng", slots)
+        mechanisms = self.tool("-M", login=False)
+        for mechanism in ("ECDSA", "ECDSA-SHA256", "RSA-PKCS", "SHA256-RSA-PKCS", "RSA-PKCS-PSS", "SHA512-RSA-PKCS-PSS",
+                          "SHA256", "ECDSA-KEY-PAIR-GEN", "RSA-PKCS-KEY-PAIR-GEN"):
+            self.assertRegex(mechanisms, rf"(?m)^  {mechanism}\b")
+
+    def test_keys_are_shown_with_their_versions(self):
+        self.token_key("shown")
+        before = self.objects("shown")
+        self.assertEqual(["Private", "Public"], sorted(kind for kind, _ in before))
+        self.assertEqual(1, len({identifier for _, identifier in before}))
+        self.change("a", "RotateKey", key="shown")
+        after = self.objects("shown")
+        self.assertEqual(["Private", "Public", "Public"], sorted(kind for kind, _ in after))
+        newest = next(identifier for kind, identifier in after if kind == "Private")
+        self.assertNotIn(("Private", newest), before)
+        self.assertEqual({newest, before[0][1]}, {identifier for _, identifier in after})
+
+    def objects(self, name: str) -> list[tuple[str, str]]:
+        """Kind and id of each object with the label."""
+        shown = re.split(r"^(?=\w+ Key Object)", self.tool("-O", "--label", name), flags=re.MULTILINE)
+        wanted = re.compile(rf"(\w+) Key Object.*^ +label: +{name}$.*^ +ID: +(\w+)$", re.MULTILINE | re.DOTALL)
+        return [(found.group(1), found.group(2)) for one in shown if (found := wanted.match(one))]
+
+    def id_of(self, name: str) -> str:
+        """That of the version which signs: pkcs11-tool signs by id alone."""
+        return next(identifier for kind, identifier in self.objects(name) if kind == "Private")
+
+    def test_its_own_test_finds_no_error(self):
+        self.token_key("tested-ec")
+        said = self.tool("--test")
+        self.assertIn("No errors", said)
+
+    def test_signatures_verify(self):
+        text, digest, signature = (self.folder / name for name in ("text", "digest", "signature"))
+        text.write_bytes(b"from the pair" * 1000)
+        sha256 = hashlib.sha256(text.read_bytes()).digest()
+        self.token_key("signs-ec")
+        self.token_key("signs-rsa", "RSA_2048")
+        pss = ("-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:digest")
+        for key, mechanism, prepared, options in (
+                ("signs-ec", "ECDSA", sha256, ()), ("signs-ec", "ECDSA-SHA256", None, ()),
+                ("signs-rsa", "RSA-PKCS", SHA256_DIGEST_INFO + sha256, ()), ("signs-rsa", "SHA256-RSA-PKCS", None, ()),
+                ("signs-rsa", "RSA-PKCS-PSS", sha256, pss), ("signs-rsa", "SHA256-RSA-PKCS-PSS", None, pss)):
+            with self.subTest(mechanism):
+                digest.write_bytes(prepared or b"")
+                hash_option = ("--hash-algorithm", "SHA256") if mechanism == "RSA-PKCS-PSS" else ()
+                self.tool("--sign", "--id", self.id_of(key), "--mechanism", mechanism, *hash_option,
+                          "--signature-format", "openssl", "--input-file", digest if prepared else text,
+                          "--output-file", signature)
+                self.assertIn(b"Verified OK", openssl("dgst", "-sha256", "-verify", self.public_key_file(key), *options,
+                                                      "-signature", signature, text))
+                signature.unlink()
+
+    def test_the_public_key_is_the_appliances(self):
+        self.token_key("read")
+        self.tool("--read-object", "--type", "pubkey", "--label", "read", "--output-file", "read.der")
+        self.assertEqual(self.public_key_file("read").read_bytes(),
+                         openssl("pkey", "-pubin", "-inform", "DER", "-in", self.folder / "read.der"))
+
+    def test_what_is_no_digest_is_not_signed(self):
+        self.token_key("strict", "RSA_2048")
+        (self.folder / "raw").write_bytes(b"no DigestInfo")
+        said = self.tool("--sign", "--id", self.id_of("strict"), "--mechanism", "RSA-PKCS", "--input-file", "raw",
+                         status=1)
+        self.assertIn("CKR_DATA_INVALID", said)
+
+    def test_keys_are_made_and_destroyed(self):
+        for kind, algorithm in (("EC:prime256v1", "EC_P256"), ("EC:secp384r1", "EC_P384"), ("rsa:3072", "RSA_3072")):
+            with self.subTest(kind):
+                name = "made-" + algorithm.lower().replace("_", "-")
+                self.assertIn("Private Key Object", self.tool("--keypairgen", "--key-type", kind, "--label", name))
+                key = self.api_of("b").call("KeyService/GetKey", key=name)
+                self.assertEqual((algorithm, "ENABLED"), (key["algorithm"], key["state"]))
+                self.sign("b", name, bytes(32))
+        self.tool("--delete-object", "--type", "privkey", "--label", "made-ec-p256")
+        self.assertEqual("PENDING_DESTRUCTION",
+                         self.api_of("b").call("KeyService/GetKey", key="made-ec-p256")["state"])
+        self.assert_does_not_sign("b", "made-ec-p256")
+
+    def test_a_wrong_pin_opens_nothing(self):
+        self.assertIn("CKR_PIN_INCORRECT", self.tool("-O", pin="4321", status=1))
+
+    # --- GnuTLS -------------------------------------------------------------------------------------------------
+
+    def gnutls(self, *arguments: str | Path, status: int = 0) -> str:
+        return self.run_program(*arguments, status=status, GNUTLS_PIN=USER_PIN)
+
+    def test_p11_kit_finds_the_token(self):
+        self.assertIn("token=Twinseal", self.gnutls("p11tool", "--list-tokens"))
+
+    def test_p11tool_lists_and_exports(self):
+        self.token_key("listed")
+        listed = self.gnutls("p11tool", "--list-privkeys", "--login", self.uri("listed"))
+        self.assertIn("object=listed;type=private", listed)
+        self.gnutls("p11tool", "--export", self.uri("listed", "public"), "--outfile", "listed.pem")
+        self.assertEqual(self.public_key_file("listed").read_bytes(),
+                         openssl("pkey", "-pubin", "-in", self.folder / "listed.pem"))
+
+    def test_certtool_makes_certificates_and_requests(self):
+        (self.folder / "certtool.cfg").write_text('cn = "sign.example"\ndns_name = "sign.example"\n'
+                                                  "expiration_days = 30\nsigning_key\ntls_www_server\n")
+        for algorithm in ("EC_P256", "RSA_2048"):
+            with self.subTest(algorithm):
+                name = "cert-" + algorithm.lower().replace("_", "-")
+                self.token_key(name, algorithm)
+                keys = ("--load-privkey", self.uri(name), "--load-pubkey", self.uri(name, "public"), "--template",
+                        "certtool.cfg", "--outfile")
+                self.gnutls("certtool", "--generate-self-signed", *keys, "self.pem")
+                certificate = self.folder / "self.pem"
+                self.assertIn(b"OK", openssl("verify", "-check_ss_sig", "-CAfile", certificate, certificate))
+                self.assertEqual(self.public_key_file(name).read_bytes(),
+                                 openssl("x509", "-in", certificate, "-noout", "-pubkey"))
+                self.gnutls("certtool", "--generate-request", *keys, "request.pem")
+                openssl("req", "-verify", "-noout", "-in", self.folder / "request.pem")
+
+
+if __name__ == "__main__":
+    unittest.main()
