@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import shutil
 import unittest
 from pathlib import Path
 
@@ -110,17 +111,24 @@ class Tools(ModuleTest):
 
     # --- GnuTLS -------------------------------------------------------------------------------------------------
 
-    def gnutls(self, *arguments: str | Path, status: int = 0) -> str:
-        return self.run_program(*arguments, status=status, GNUTLS_PIN=USER_PIN)
+    def gnutls(self, *arguments: str | Path, **variables: str) -> str:
+        return self.run_program(*arguments, GNUTLS_PIN=USER_PIN, **variables)
 
-    def test_p11_kit_finds_the_token(self):
-        self.assertIn("token=Twinseal", self.gnutls("p11tool", "--list-tokens"))
+    def test_p11_kit_finds_what_is_installed(self):
+        prefix, home = self.folder / "installed", self.folder / "another-home"
+        self.run_program("cmake", "--install", self.bench.programs.folder.parent, "--component", "pkcs11",
+                         "--prefix", prefix)
+        modules = home / ".config" / "pkcs11" / "modules"
+        modules.mkdir(parents=True)
+        shutil.copy(prefix / "share" / "p11-kit" / "modules" / "twinseal.module", modules)
+        self.assertIn(f"module: {prefix}/", (modules / "twinseal.module").read_text())
+        self.assertIn("token=Twinseal", self.gnutls("p11tool", "--list-tokens", HOME=str(home)))
 
     def test_p11tool_lists_and_exports(self):
         self.token_key("listed")
         listed = self.gnutls("p11tool", "--list-privkeys", "--login", self.uri("listed"))
         self.assertIn("object=listed;type=private", listed)
-        self.gnutls("p11tool", "--export", self.uri("listed", "public"), "--outfile", "listed.pem")
+        self.gnutls("p11tool", "--login", "--export", self.uri("listed", "public"), "--outfile", "listed.pem")
         self.assertEqual(self.public_key_file("listed").read_bytes(),
                          openssl("pkey", "-pubin", "-in", self.folder / "listed.pem"))
 
