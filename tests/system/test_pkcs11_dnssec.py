@@ -73,7 +73,8 @@ class Knot(ModuleTest):
                 self.serve(settings, port)
 
     def import_key(self, settings: Path, name: str, role: str, algorithm: str) -> None:
-        listed = self.run_program("p11tool", "--list-privkeys", "--login", self.uri(name), GNUTLS_PIN=USER_PIN)
+        listed = self.run_program("p11tool", "--provider", self.module, "--list-privkeys", "--login", self.uri(name),
+                                  GNUTLS_PIN=USER_PIN)
         shown = next(line for line in listed.splitlines() if "\tID: " in line)
         identifier = shown.split("ID: ")[1].replace(":", "")
         roles = [f"{one}={'yes' if one == role else 'no'}" for one in ("ksk", "zsk")]

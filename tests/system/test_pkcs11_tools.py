@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench_sites.module import USER_PIN
 from support.appliance import openssl
-from support.module import ModuleTest
+from support.module import ModuleTest, as_user
 
 # RFC 8017 §9.2, note 1: what CKM_RSA_PKCS is given before the digest.
 SHA256_DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
@@ -112,7 +112,7 @@ class Tools(ModuleTest):
     # --- GnuTLS -------------------------------------------------------------------------------------------------
 
     def gnutls(self, *arguments: str | Path, **variables: str) -> str:
-        return self.run_program(*arguments, GNUTLS_PIN=USER_PIN, **variables)
+        return self.run_program(*as_user(), *arguments, GNUTLS_PIN=USER_PIN, **variables)
 
     def test_p11_kit_finds_what_is_installed(self):
         prefix, home = self.folder / "installed", self.folder / "another-home"
