@@ -128,6 +128,20 @@ class Tools(ModuleTest):
                          self.api_of("b").call("KeyService/GetKey", key="made-ec-p256")["state"])
         self.assert_does_not_sign("b", "made-ec-p256")
 
+    def test_sites_have_tokens_of_their_own_where_configured(self):
+        self.token_key("anywhere")
+        settings = self.folder / "sites.conf"
+        sites = "".join(f'{name} = "{self.bench.api_address(name)}"\n' for name in "ab")
+        settings.write_text(f"{self.bench.files.module.config.read_text()}[sites]\n{sites}")
+        labels = re.findall(r"token label +: (.*)", self.tool("-L", login=False, settings=settings))
+        self.assertEqual(["Twinseal", "Twinseal a", "Twinseal b"], [label.strip() for label in labels])
+        self.site("a").kill()
+        for token, reachable in (("Twinseal", True), ("Twinseal b", True), ("Twinseal a", False)):
+            with self.subTest(token):
+                said = self.tool("--token-label", token, "-O", "--label", "anywhere", settings=settings,
+                                 status=0 if reachable else 1)
+                self.assertIn("label:      anywhere" if reachable else "CKR_DEVICE_ERROR", said)
+
     def test_a_wrong_pin_opens_nothing(self):
         self.assertIn("CKR_PIN_INCORRECT", self.tool("-O", pin="4321", status=1))
 
