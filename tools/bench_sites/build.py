@@ -4,18 +4,18 @@ import subprocess
 import sys
 
 from .errors import BenchError
-from .layout import PROGRAM_NAMES, RELEASE_BUILD, REPOSITORY
+from .layout import MODULE_NAME, PROGRAM_NAMES, RELEASE_BUILD, REPOSITORY
 
 
 def build_programs() -> None:
     """What is built already is left alone; takes well under a second then."""
     # The tests need packages that the programs do not; tools/test configures them in.
-    _build(PROGRAM_NAMES, "-DTWINSEAL_TESTS=OFF")
+    _build((*PROGRAM_NAMES, MODULE_NAME), "-DTWINSEAL_TESTS=OFF")
 
 
 def build_with_tests(name: str) -> None:
     """The programs, and what measures or tests them; needs the packages of the tests."""
-    _build((*PROGRAM_NAMES, name), "-DTWINSEAL_TESTS=ON", configure=True)
+    _build((*PROGRAM_NAMES, MODULE_NAME, name), "-DTWINSEAL_TESTS=ON", configure=True)
 
 
 def _build(targets: tuple[str, ...], option: str, configure: bool = False) -> None:

@@ -13,6 +13,8 @@ RELEASE_BUILD = REPOSITORY / "build" / "release"
 AGENT = "agent"
 
 PROGRAM_NAMES = ("twinseald", "twinseal-core", "twinseal", "twinseal-agent")
+# The build's name of the PKCS#11 module, which is no program.
+MODULE_NAME = "twinseal-pkcs11"
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Programs:
     @property
     def module(self) -> Path:
         """The PKCS#11 module that applications load."""
-        return self.folder.parent / "lib" / "libtwinseal-pkcs11.so"
+        return self.folder.parent / "lib" / f"lib{MODULE_NAME}.so"
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,8 @@ def _amount(text: str) -> float:
 def _up(bench: Bench, options: argparse.Namespace) -> None:
     names = [name for name in options.sites.split(",") if name] or None
     alone = len(names or bench.files.site_names() or "ab") == 1
-    if bench.programs.missing(pair=not alone) and bench.programs.folder == RELEASE_BUILD / "bin":
+    built = not bench.programs.missing(pair=not alone) and bench.programs.module.exists()
+    if not built and bench.programs.folder == RELEASE_BUILD / "bin":
         subprocess.run([REPOSITORY / "tools" / "packages"], check=True)
         build_programs()
     bench.up(names)
