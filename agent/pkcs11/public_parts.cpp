@@ -59,20 +59,23 @@ Result<PublicParts> RsaParts(const EVP_PKEY* key) {
   return parts;
 }
 
+void FreePoint(unsigned char* point) { OPENSSL_free(point); }
+
 Result<PublicParts> EcParts(const EVP_PKEY* key) {
   std::array<char, 64> curve{};
-  // The longest point, of P-521: 1 + 2 * 66 bytes.
-  std::array<unsigned char, 256> point{};
-  std::size_t size = 0;
-  if (EVP_PKEY_get_group_name(key, curve.data(), curve.size(), nullptr) != 1 ||
-      EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, point.data(), point.size(),
-                                      &size) != 1) {
+  // Not OSSL_PKEY_PARAM_PUB_KEY: in a process that has an ENGINE for EC keys, such as libp11's,
+  // that gives the point in compressed form, whatever form the key came in.
+  unsigned char* encoded = nullptr;
+  const int size = i2d_PublicKey(key, &encoded);
+  const OpensslPtr<unsigned char, FreePoint> point(encoded);
+  if (size <= 0 || EVP_PKEY_get_group_name(key, curve.data(), curve.size(), nullptr) != 1) {
     return crypto::OpensslError(Code::kInternal, "reading an EC public key");
   }
   PublicParts parts;
   parts.type = CKK_EC;
   TWINSEAL_ASSIGN_OR_RETURN(parts.ec_params, ObjectIdentifier(OBJ_txt2nid(curve.data())));
-  TWINSEAL_ASSIGN_OR_RETURN(parts.ec_point, OctetString(BytesView(point).first(size)));
+  TWINSEAL_ASSIGN_OR_RETURN(parts.ec_point,
+                            OctetString(BytesView(point.get(), static_cast<std::size_t>(size))));
   return parts;
 }
 
