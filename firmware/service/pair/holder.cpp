@@ -350,6 +350,8 @@ Result<v1::ReleaseDomainResponse> Holder::Release(const v1::ReleaseDomainRequest
                             Expect(v1::PairState::AGREED, request.pairing_id()));
   const std::string& body = state.answer().body();
   TWINSEAL_RETURN_IF_ERROR(parts_.file.CheckConfirmed(transcript.pairing_id(), PairingCode(body)));
+  // It was made at the beginning, by a process that may have ended since.
+  TWINSEAL_RETURN_IF_ERROR(MakeLedgerCa(deadline));
   const AskCore core = Asking(deadline);
   TWINSEAL_ASSIGN_OR_RETURN(const v1::DomainRelease release, WrapDomain(transcript, body, core));
   TWINSEAL_ASSIGN_OR_RETURN(*response.mutable_release(),
