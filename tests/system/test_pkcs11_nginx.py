@@ -1,14 +1,19 @@
-"""nginx whose TLS keys are in the pair: new handshakes without end while one site after the other is killed and comes
+"""nginx whose TLS keys are in the pair: new handshakes without end while one site after the other is lost and comes
 back, and none of them fails."""
 
 import os
 import signal
 import socket
 import ssl
+import subprocess
 import threading
 import unittest
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Iterator
 
+from bench_sites import faults
+from bench_sites.network import CLIENT
 from bench_sites.ports import free_port
 from support.module import program
 from support.openssl_engine import EngineTest
@@ -103,29 +108,47 @@ class Handshakes:
 
 class Nginx(EngineTest):
     def test_no_handshake_fails_while_sites_die_and_come_back(self):
-        self.token_key("web-ec")
-        self.token_key("web-rsa", "RSA_2048")
-        certificates = {name: self.self_signed(name, "/CN=localhost", "server") for name in ("web-ec", "web-rsa")}
-        port = free_port()
-        settings, error_log = self.write_settings(port, certificates)
-        log = self.folder / "nginx.log"
+        with self.serving("died") as (_, load):
+            for name in "ab":
+                self.site(name).kill()
+                load.wait_for_more(HANDSHAKES_A_STEP)
+                self.site(name).start()
+                load.wait_for_more(HANDSHAKES_A_STEP)
+
+    def test_no_handshake_fails_while_a_link_swallows_everything(self):
+        with self.serving("silent") as (_, load):
+            for name in "ab":
+                faults.partition(self.bench, [CLIENT, name], one_way=False)
+                load.wait_for_more(HANDSHAKES_A_STEP)
+                faults.heal(self.bench, [CLIENT, name])
+                load.wait_for_more(HANDSHAKES_A_STEP)
+
+    def test_new_workers_serve_as_well(self):
+        """They are children of a master that has the module loaded."""
+        with self.serving("reloaded") as (server, load):
+            for _ in range(3):
+                server.send_signal(signal.SIGHUP)
+                load.wait_for_more(HANDSHAKES_A_STEP)
+
+    @contextmanager
+    def serving(self, name: str) -> Iterator[tuple[subprocess.Popen, Handshakes]]:
+        """nginx with an EC and an RSA key, under load; fails the test when a handshake failed meanwhile."""
+        keys = {f"{name}-ec": "EC_P256", f"{name}-rsa": "RSA_2048"}
+        for key, algorithm in keys.items():
+            self.token_key(key, algorithm)
+        certificates = [self.self_signed(key, "/CN=localhost", "server") for key in keys]
+        port, folder = free_port(), self.folder / name
+        settings, error_log = self.write_settings(folder, port, dict(zip(keys, certificates)))
+        log = folder / "nginx.log"
         with self.running(program("nginx"), "-e", error_log, "-c", settings, log=log) as server:
             self.until("nginx answers", lambda: server.poll() is not None or answers(port))
             self.assertIsNone(server.poll(), log.read_text())
-            with Handshakes(port, kinds(certificates)) as load:
+            with Handshakes(port, kinds(*certificates)) as load:
                 load.wait_for_more(HANDSHAKES_A_STEP)
-                for name in "ab":
-                    self.site(name).kill()
-                    load.wait_for_more(HANDSHAKES_A_STEP)
-                    self.site(name).start()
-                    load.wait_for_more(HANDSHAKES_A_STEP)
-                # New workers, made from a master that has the module loaded.
-                server.send_signal(signal.SIGHUP)
-                load.wait_for_more(HANDSHAKES_A_STEP)
+                yield server, load
             self.assertEqual([], load.failures, error_log.read_text()[-2000:] + self.module_log())
 
-    def write_settings(self, port: int, certificates: dict[str, Path]) -> tuple[Path, Path]:
-        folder = self.folder / "nginx"
+    def write_settings(self, folder: Path, port: int, certificates: dict[str, Path]) -> tuple[Path, Path]:
         folder.mkdir()
         keys = "".join(f'    ssl_certificate {path};\n    ssl_certificate_key "engine:pkcs11:{self.key_uri(name)}";\n'
                        for name, path in certificates.items())
@@ -136,11 +159,11 @@ class Nginx(EngineTest):
         return settings, folder / "error.log"
 
 
-def kinds(certificates: dict[str, Path]) -> list[ssl.SSLContext]:
+def kinds(ec: Path, rsa: Path) -> list[ssl.SSLContext]:
     """One that has the server sign with its EC key, one with its RSA key."""
-    modern = ssl.create_default_context(cafile=str(certificates["web-ec"]))
+    modern = ssl.create_default_context(cafile=str(ec))
     modern.minimum_version = ssl.TLSVersion.TLSv1_3
-    older = ssl.create_default_context(cafile=str(certificates["web-rsa"]))
+    older = ssl.create_default_context(cafile=str(rsa))
     older.maximum_version = ssl.TLSVersion.TLSv1_2
     older.set_ciphers("ECDHE-RSA-AES128-GCM-SHA256")
     return [modern, older]
