@@ -114,6 +114,16 @@ class Tools(ModuleTest):
                                                       "-signature", signature, text))
                 signature.unlink()
 
+    def test_ed25519_signs_the_message_itself(self):
+        # On the token of one site: SoftHSM2 cannot wrap such keys.
+        self.change("a", "CreateKey", name="signs-ed", algorithm="ED25519", storage="TOKEN")
+        message, signature = self.folder / "message", self.folder / "message.sig"
+        message.write_bytes(b"from the pair")
+        self.tool("--sign", "--id", self.id_of("signs-ed"), "--mechanism", "EDDSA", "--input-file", message,
+                  "--output-file", signature)
+        openssl("pkeyutl", "-verify", "-pubin", "-inkey", self.public_key_file("signs-ed"), "-rawin", "-in", message,
+                "-sigfile", signature)
+
     def test_the_public_key_is_the_appliances(self):
         # Of EC keys OpenSC 0.23 reads only some, by chance: it leaves the curve's name without an end.
         self.token_key("read", "RSA_2048")
