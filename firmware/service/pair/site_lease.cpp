@@ -13,7 +13,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr milliseconds kLookEvery{250};
+// Half of the lease, so that one look may take as long as the other half. Each costs all members of
+// the ledger some work.
+constexpr milliseconds kLookEvery{400};
 // For the view to have what the look has found; it is told by the same member.
 constexpr milliseconds kCatchUp{500};
 

@@ -1,7 +1,7 @@
 // Whether this site may act on its view of the keys, and what it knows of the other sites'
 // standing.
 //
-// The site looks at the ledger several times a second, as a majority has it. When its view holds
+// The site looks at the ledger every 0.4 s, as a majority has it. When its view holds
 // everything that was committed before such a look began, the site may rely on the view until
 // kLease after that beginning: who changes a key and waits for that long has outwaited every
 // site that did not hear of it. Nothing of this rests on a clock that is set, or on what a site
