@@ -84,12 +84,18 @@ Attributes ListedAttributesOf(const ObjectRef& object, const KeyFacts& key) {
           {CKA_KEY_TYPE, Number(KeyTypeOf(key.algorithm))}};
 }
 
-Result<Attributes> AttributesOf(const ObjectRef& object, const KeyFacts& key, bool needs_login) {
-  const Bytes& der = key.public_keys.at(object.version - 1);
-  TWINSEAL_ASSIGN_OR_RETURN(const PublicParts parts, PublicPartsOf(der));
+Attributes KnownAttributesOf(const ObjectRef& object, const KeyFacts& key, bool needs_login) {
   Attributes attributes = ListedAttributesOf(object, key);
   attributes[CKA_PRIVATE] = Truth(object.is_private && needs_login);
   attributes[CKA_LOCAL] = Truth(true);
+  AddUses(object.is_private, attributes);
+  return attributes;
+}
+
+Result<Attributes> AttributesOf(const ObjectRef& object, const KeyFacts& key, bool needs_login) {
+  const Bytes& der = key.public_keys.at(object.version - 1);
+  TWINSEAL_ASSIGN_OR_RETURN(const PublicParts parts, PublicPartsOf(der));
+  Attributes attributes = KnownAttributesOf(object, key, needs_login);
   attributes[CKA_KEY_GEN_MECHANISM] = Number(GenerationOf(parts.type));
   attributes[CKA_PUBLIC_KEY_INFO] = der;
   attributes[CKA_UNIQUE_ID] =
@@ -97,7 +103,6 @@ Result<Attributes> AttributesOf(const ObjectRef& object, const KeyFacts& key, bo
   for (const CK_ATTRIBUTE_TYPE empty : {CKA_SUBJECT, CKA_START_DATE, CKA_END_DATE})
     attributes[empty] = {};
   AddPublicParts(parts, object.is_private, attributes);
-  AddUses(object.is_private, attributes);
   return attributes;
 }
 

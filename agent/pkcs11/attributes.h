@@ -21,6 +21,8 @@ Result<Attributes> AttributesOf(const ObjectRef& object, const KeyFacts& key, bo
 
 // Those that a listing tells already: class, label, id, kind of key.
 Attributes ListedAttributesOf(const ObjectRef& object, const KeyFacts& key);
+// With those that are the same for all keys: what such a half may be used for.
+Attributes KnownAttributesOf(const ObjectRef& object, const KeyFacts& key, bool needs_login);
 
 // Fills in a template as C_GetAttributeValue does (§5.7): lengths where there is no buffer,
 // CK_UNAVAILABLE_INFORMATION with CKR_ATTRIBUTE_SENSITIVE for what a private key does not reveal,

@@ -86,15 +86,21 @@ void Search::Add(const KeyFacts& key) {
     candidates_.push_back({{key.id, version, false}, key});
 }
 
-// First by what is known already; only what that leaves open is fetched.
+// First by what is known already, the cheapest first; only what that leaves open is fetched.
 Outcome<bool> Search::Matches(const Candidate& candidate) const {
-  const Attributes listed = ListedAttributesOf(candidate.object, candidate.key);
+  const auto& [object, key] = candidate;
+  const Attributes listed = ListedAttributesOf(object, key);
   if (!Agree(wanted_, listed)) return false;
   if (Holds(wanted_, listed)) return true;
-  TWINSEAL_ASSIGN_OR_RETURN(const auto facts,
-                            token_->Facts(candidate.object.key, candidate.object.version));
+  const Attributes known = KnownAttributesOf(object, key, token_->needs_login());
+  if (!Agree(wanted_, known)) return false;
+  if (Holds(wanted_, known)) return true;
+  Outcome<std::shared_ptr<const KeyFacts>> facts = token_->Facts(object.key, object.version);
+  // It was there when it was listed.
+  if (!facts.ok() && facts.error().rv == CKR_OBJECT_HANDLE_INVALID) return false;
+  if (!facts.ok()) return facts.error();
   TWINSEAL_ASSIGN_OR_RETURN(const Attributes all,
-                            AttributesOf(candidate.object, *facts, token_->needs_login()));
+                            AttributesOf(object, **facts, token_->needs_login()));
   return Holds(wanted_, all) && Agree(wanted_, all);
 }
 

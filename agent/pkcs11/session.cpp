@@ -118,10 +118,13 @@ Done Session::Start(const CK_MECHANISM* mechanism, CK_OBJECT_HANDLE key, bool wi
   const std::optional<ObjectRef> object = token_.handles().Find(key);
   if (!object) return Failure(CKR_KEY_HANDLE_INVALID);
   if (object->is_private != with_private_key) return Failure(CKR_KEY_FUNCTION_NOT_PERMITTED);
-  TWINSEAL_ASSIGN_OR_RETURN(const auto facts, token_.Facts(object->key, object->version));
-  TWINSEAL_ASSIGN_OR_RETURN(SignatureInput input,
-                            SignatureInput::Begin(*mechanism, facts->algorithm));
-  operation_ = Kind{{*object, facts->algorithm, std::move(input)}};
+  Outcome<std::shared_ptr<const KeyFacts>> facts = token_.Facts(object->key, object->version);
+  if (!facts.ok() && facts.error().rv == CKR_OBJECT_HANDLE_INVALID)
+    return Failure(CKR_KEY_HANDLE_INVALID, facts.error().why);
+  if (!facts.ok()) return facts.error();
+  const v1::Algorithm algorithm = (*facts)->algorithm;
+  TWINSEAL_ASSIGN_OR_RETURN(SignatureInput input, SignatureInput::Begin(*mechanism, algorithm));
+  operation_ = Kind{{*object, algorithm, std::move(input)}};
   return {};
 }
 

@@ -69,9 +69,10 @@ class Session {
   using Operation = std::variant<std::monostate, Search, Digesting, Signing, Verifying>;
 
   template <typename Kind>
-  Done Start(const CK_MECHANISM* mechanism, CK_OBJECT_HANDLE key, bool with_private_key);
+  Done Start(const CK_MECHANISM* mechanism, CK_OBJECT_HANDLE key, bool with_private_key)
+      TWINSEAL_REQUIRES(mutex_);
   template <typename Kind>
-  Done Update(BytesView data);
+  Done Update(BytesView data) TWINSEAL_REQUIRES(mutex_);
   // The operation's last data, which ends it whatever comes of it.
   template <typename Kind>
   Outcome<Prepared> Finish(Kind operation, std::optional<BytesView> data);

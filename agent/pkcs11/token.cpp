@@ -46,10 +46,14 @@ Status Token::ReadFiles() {
                  key.find("Proc-Type: 4,ENCRYPTED") != std::string::npos;
   key_file_ = Secret(AsBytes(key));
   Scrub({reinterpret_cast<std::uint8_t*>(key.data()), key.size()});
-  // What cannot be used is to be told now, not at the first signature; but the key, which may wait
-  // for its PIN.
+  // What cannot be used is to be told now, not at the first signature; but a key that waits for its
+  // PIN.
   connect::ClientOptions options = Options();
-  options.certificate_pem.clear();
+  if (needs_login_) {
+    options.certificate_pem.clear();
+  } else {
+    options.key_pem = Secret(key_file_.Reveal(SecretAccess()));
+  }
   TWINSEAL_RETURN_IF_ERROR(connect::CheckOptions(options));
   TWINSEAL_ASSIGN_OR_RETURN(const auto ca, crypto::ReadPemCertificates(ca_pem_));
   constexpr std::size_t kSerialDigits = 16;  // CK_TOKEN_INFO.serialNumber.
@@ -104,14 +108,14 @@ Outcome<std::shared_ptr<Connection>> Token::Connect() {
   return connection_;
 }
 
-Status Token::Open(Secret key_pem) {
+Done Token::Open(Secret key_pem) {
   connect::ClientOptions options = Options();
   options.key_pem = std::move(key_pem);
-  TWINSEAL_ASSIGN_OR_RETURN(std::unique_ptr<client::Caller> caller,
-                            client::Caller::Create(std::move(options)));
-  connection_ = std::make_shared<Connection>(std::move(caller), config_.timeout);
+  Result<std::unique_ptr<client::Caller>> caller = client::Caller::Create(std::move(options));
+  if (!caller.ok()) return Failure(CKR_GENERAL_ERROR, caller.error().message());
+  connection_ = std::make_shared<Connection>(*std::move(caller), config_.timeout);
   if (stopped_) connection_->Stop();
-  return Ok();
+  return {};
 }
 
 Outcome<std::shared_ptr<const KeyFacts>> Token::Facts(const KeyId& key, std::uint32_t version) {
@@ -121,9 +125,13 @@ Outcome<std::shared_ptr<const KeyFacts>> Token::Facts(const KeyId& key, std::uin
     if (known != facts_.end() && known->second->current_version >= version) return known->second;
   }
   TWINSEAL_ASSIGN_OR_RETURN(const std::shared_ptr<Connection> connection, Connect());
-  TWINSEAL_ASSIGN_OR_RETURN(KeyFacts facts, connection->contract().GetKey(key.Hex()));
-  if (facts.current_version < version) return Failure(CKR_OBJECT_HANDLE_INVALID);
-  return Keep(std::move(facts));
+  Result<KeyFacts> facts = connection->contract().GetKey(key.Hex());
+  if (facts.ok() && facts->current_version >= version) return Keep(*std::move(facts));
+  if (facts.ok()) return Failure(CKR_OBJECT_HANDLE_INVALID);
+  const Code code = facts.error().code();
+  if (code == Code::kNotFound || code == Code::kPermissionDenied)
+    return Failure(CKR_OBJECT_HANDLE_INVALID, facts.error().message());
+  return facts.error();
 }
 
 std::shared_ptr<const KeyFacts> Token::Keep(KeyFacts facts) {

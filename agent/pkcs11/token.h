@@ -56,7 +56,8 @@ class Token {
   bool logged_in() const TWINSEAL_EXCLUDES(mutex_);
   // Whether keys may be seen and used now.
   bool open() const { return !needs_login_ || logged_in(); }
-  // CKR_PIN_INCORRECT, CKR_USER_ALREADY_LOGGED_IN.
+  // CKR_PIN_INCORRECT, CKR_USER_ALREADY_LOGGED_IN; CKR_GENERAL_ERROR for a key that is not the
+  // certificate's.
   Done Login(BytesView pin) TWINSEAL_EXCLUDES(mutex_);
   // CKR_USER_NOT_LOGGED_IN.
   Done Logout() TWINSEAL_EXCLUDES(mutex_);
@@ -65,6 +66,7 @@ class Token {
   Outcome<std::shared_ptr<Connection>> Connect() TWINSEAL_EXCLUDES(mutex_);
 
   // The key's facts as last seen, or fetched when the version is not among them.
+  // CKR_OBJECT_HANDLE_INVALID when the key is gone, or no longer for this client.
   Outcome<std::shared_ptr<const KeyFacts>> Facts(const KeyId& key, std::uint32_t version)
       TWINSEAL_EXCLUDES(mutex_);
   // What an appliance has just told.
@@ -83,7 +85,7 @@ class Token {
 
   Status ReadFiles();
   connect::ClientOptions Options() const;
-  Status Open(Secret key_pem) TWINSEAL_REQUIRES(mutex_);
+  Done Open(Secret key_pem) TWINSEAL_REQUIRES(mutex_);
 
   const Config config_;
   const std::string label_;
