@@ -1,6 +1,7 @@
 #include "agent/pkcs11/border.h"
 
 #include <fmt/format.h>
+#include <openssl/err.h>
 
 namespace twinseal::pkcs11 {
 
@@ -17,5 +18,8 @@ CK_RV Conclude(const Done& done) noexcept {
   }
   return failure.rv;
 }
+
+OwnOpensslErrors::OwnOpensslErrors() noexcept { ERR_set_mark(); }
+OwnOpensslErrors::~OwnOpensslErrors() { ERR_pop_to_mark(); }
 
 }  // namespace twinseal::pkcs11

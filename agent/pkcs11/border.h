@@ -1,4 +1,5 @@
-// From C to C++ and back: no exception passes, what went wrong is logged.
+// From C to C++ and back: no exception passes, what went wrong is logged, OpenSSL's errors of it go
+// no further.
 #pragma once
 
 #include <exception>
@@ -13,8 +14,20 @@ namespace twinseal::pkcs11 {
 // The CK_RV of what a call came to; the log gets the words, if there are any.
 CK_RV Conclude(const Done& done) noexcept;
 
+// OpenSSL keeps a list of errors for each thread, which the application may share with the module:
+// SSL_get_error() takes whatever is there for an error of the application's own connection.
+class OwnOpensslErrors {
+ public:
+  OwnOpensslErrors() noexcept;
+  // Takes those off the list that have come since.
+  ~OwnOpensslErrors();
+  OwnOpensslErrors(const OwnOpensslErrors&) = delete;
+  OwnOpensslErrors& operator=(const OwnOpensslErrors&) = delete;
+};
+
 template <typename Work>
 CK_RV AtBorder(const Work& work) noexcept {
+  const OwnOpensslErrors errors;
   try {
     return Conclude(work());
   } catch (const std::bad_alloc&) {
