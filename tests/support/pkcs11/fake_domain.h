@@ -1,0 +1,64 @@
+// The keys of a domain, in this process's memory: what the sites of a pair have in common.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/mutex.h"
+#include "common/base/types.h"
+#include "common/crypto/software_key.h"
+#include "twinseal/v1/keys.pb.h"
+#include "twinseal/v1/signing.pb.h"
+
+namespace twinseal::test {
+
+// Throws when OpenSSL cannot make one.
+crypto::SoftwareKey MakeSoftwareKey(v1::Algorithm algorithm);
+
+// Answers as an appliance does, and with the same errors. Thread-safe.
+class FakeDomain {
+ public:
+  // In place of one of that name.
+  void Add(const std::string& name, const crypto::SoftwareKey& key) TWINSEAL_EXCLUDES(mutex_);
+  // A key of its own.
+  void Make(const std::string& name, v1::Algorithm algorithm) {
+    Add(name, MakeSoftwareKey(algorithm));
+  }
+  // Version n + 1 with a key of its own.
+  void Rotate(const std::string& name) TWINSEAL_EXCLUDES(mutex_);
+  void SetState(const std::string& name, v1::KeyState state) TWINSEAL_EXCLUDES(mutex_);
+  // It is in listings, and nobody may see more of it: so a key looks that goes meanwhile.
+  void Veil(const std::string& name) TWINSEAL_EXCLUDES(mutex_);
+
+  // The procedures of the contract. A request id makes one key.
+  Result<v1::Key> Get(const v1::GetKeyRequest& request) const TWINSEAL_EXCLUDES(mutex_);
+  Result<v1::ListKeysResponse> List(const v1::ListKeysRequest& request) const
+      TWINSEAL_EXCLUDES(mutex_);
+  Result<v1::Key> Create(const v1::CreateKeyRequest& request) TWINSEAL_EXCLUDES(mutex_);
+  Result<v1::Key> Destroy(const v1::ScheduleKeyDestructionRequest& request)
+      TWINSEAL_EXCLUDES(mutex_);
+  Result<v1::SignResponse> Sign(const v1::SignRequest& request) const TWINSEAL_EXCLUDES(mutex_);
+  Result<v1::SignBatchResponse> SignBatch(const v1::SignBatchRequest& request) const
+      TWINSEAL_EXCLUDES(mutex_);
+
+ private:
+  struct Record {
+    v1::Key key;
+    std::vector<crypto::SoftwareKey> versions;
+    std::string made_by;  // The request id.
+    bool veiled = false;
+  };
+
+  // Null when there is none of the name or id.
+  const Record* Find(const std::string& name_or_id) const TWINSEAL_REQUIRES(mutex_);
+  Record& Store(const std::string& name, const crypto::SoftwareKey& key) TWINSEAL_REQUIRES(mutex_);
+
+  mutable Mutex mutex_;
+  std::map<std::string, Record, std::less<>> records_ TWINSEAL_GUARDED_BY(mutex_);
+  std::map<std::string, std::string> names_ TWINSEAL_GUARDED_BY(mutex_);  // By id.
+};
+
+}  // namespace twinseal::test
