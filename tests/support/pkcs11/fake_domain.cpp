@@ -111,8 +111,14 @@ Result<v1::ListKeysResponse> FakeDomain::List(const v1::ListKeysRequest& request
   return response;
 }
 
+std::size_t FakeDomain::create_ids() const {
+  const MutexLock lock(mutex_);
+  return create_ids_.size();
+}
+
 Result<v1::Key> FakeDomain::Create(const v1::CreateKeyRequest& request) {
   const MutexLock lock(mutex_);
+  create_ids_.insert(request.request_id());
   if (const Record* const old = Find(request.name()); old != nullptr) {
     if (old->made_by == request.request_id()) return old->key;
     return Error(Code::kAlreadyExists, "there is a key '" + request.name() + "' already");

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,9 @@ class FakeDomain {
   // It is in listings, and nobody may see more of it: so a key looks that goes meanwhile.
   void Veil(const std::string& name) TWINSEAL_EXCLUDES(mutex_);
 
+  // How many different ids there were of requests to make a key.
+  std::size_t create_ids() const TWINSEAL_EXCLUDES(mutex_);
+
   // The procedures of the contract. A request id makes one key.
   Result<v1::Key> Get(const v1::GetKeyRequest& request) const TWINSEAL_EXCLUDES(mutex_);
   Result<v1::ListKeysResponse> List(const v1::ListKeysRequest& request) const
@@ -59,6 +63,7 @@ class FakeDomain {
   mutable Mutex mutex_;
   std::map<std::string, Record, std::less<>> records_ TWINSEAL_GUARDED_BY(mutex_);
   std::map<std::string, std::string> names_ TWINSEAL_GUARDED_BY(mutex_);  // By id.
+  std::set<std::string> create_ids_ TWINSEAL_GUARDED_BY(mutex_);
 };
 
 }  // namespace twinseal::test

@@ -90,6 +90,7 @@ TEST_F(FailoverTest, NoneOfSixteenThreadsNoticesADeath) {
   constexpr int kThreads = 16;
   constexpr int kBefore = 10;
   constexpr int kAfter = 20;
+  Configure("timeout = 300");
   Begin(v1::EC_P256);
   std::atomic<bool> died{false};
   std::atomic<int> signed_before{0};

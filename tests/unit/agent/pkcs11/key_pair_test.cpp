@@ -137,7 +137,7 @@ TEST_F(KeyPairTest, ASessionThatOnlyReadsAndARoleThatMayNot) {
 }
 
 // The request's id goes along, so that no second key is made.
-TEST_F(KeyPairTest, OneKeyAlthoughASiteDiesWithItsAnswer) {
+TEST_F(KeyPairTest, OneKeyThoughBothSitesWereAsked) {
   a_.Hold();
   Template for_public;
   Template for_private;
@@ -145,6 +145,8 @@ TEST_F(KeyPairTest, OneKeyAlthoughASiteDiesWithItsAnswer) {
   for_private.Text(CKA_LABEL, "made-once");
   ASSERT_EQ(Make({CKM_EC_KEY_PAIR_GEN, nullptr, 0}, for_public, for_private), CKR_OK);
   a_.Release();
+  EXPECT_EQ(Made(), 2U);
+  EXPECT_EQ(domain_.create_ids(), 1U);
   ExpectSigns(CKM_ECDSA_SHA256, "SHA256", RsaPadding::kNone);
 }
 
