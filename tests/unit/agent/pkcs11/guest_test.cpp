@@ -25,7 +25,7 @@ class GuestTest : public SigningTest {
 
   // Much of what goes well, and of what does not.
   void UseIt() {
-    Configure("timeout = 1", true);
+    Configure("timeout = 10", true);
     domain_.Make("signer", v1::EC_P256);
     session_ = InitializeAndOpen();
     EXPECT_EQ(app_.Login(session_, "wrong"), CKR_PIN_INCORRECT);
@@ -33,7 +33,7 @@ class GuestTest : public SigningTest {
     key_ = PrivateKey(session_, "signer");
     public_key_ = PublicKey(session_, "signer");
     std::vector<std::thread> threads;
-    for (int i = 0; i < 8; ++i) {
+    for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&] {
         Bytes signature;
         EXPECT_EQ(
@@ -110,7 +110,7 @@ TEST_F(GuestTest, NoSigpipe) {
 // own connections (SSL_get_error).
 TEST_F(GuestTest, NoErrorsInOpensslsQueue) {
   ERR_clear_error();
-  Configure("timeout = 1", true);
+  Configure("timeout = 10", true);
   domain_.Make("signer", v1::EC_P256);
   session_ = InitializeAndOpen();
   EXPECT_EQ(ERR_peek_error(), 0U);
