@@ -14,6 +14,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include "common/base/types.h"
 #include "firmware/core/channel/frame_writer.h"
 #include "firmware/core/keys/key_engine.h"
 #include "firmware/core/pin/guarded_pin.h"
@@ -136,16 +137,16 @@ void AnchorVault(hsm::Connection& connection, KeyEngine& engine) {
   _exit(static_cast<int>(status));
 }
 
-CoreExit Serve(const Options& options, const std::filesystem::path& vault_folder,
-               const Ground& ground, const hsm::ConnectionOptions& connection_options,
-               hsm::PinSource& pin) {
+CoreExit Serve(const Options& options, const SiteName& site,
+               const std::filesystem::path& vault_folder, const Ground& ground,
+               const hsm::ConnectionOptions& connection_options, hsm::PinSource& pin) {
   hsm::Connection connection(connection_options, pin);
   if (const Status connected = connection.Connect(); !connected.ok()) {
     return Fail(connected.error(), CoreExit::kModuleMissing);
   }
   auto vault = Vault::Open(vault_folder);
   if (!vault.ok()) return Fail(vault.error(), CoreExit::kVaultUnusable);
-  KeyEngine engine(std::move(vault).value());
+  KeyEngine engine(std::move(vault).value(), site);
   if (const Status prepared = PrepareEngine(connection, engine); !prepared.ok()) {
     return Fail(prepared.error(), prepared.error().code() == Code::kDataLoss
                                       ? CoreExit::kVaultUnusable
@@ -181,6 +182,8 @@ CoreExit Run(const Options& options) {
   if (!ground.ok()) return Fail(ground.error(), CoreExit::kSandboxFailed);
   auto token = hsm::TokenSelector::Parse(options.token);
   if (!token.ok()) return Fail(token.error().Within("--token"), CoreExit::kUsage);
+  const auto site = SiteName::Parse(options.site);
+  if (!site.ok()) return Fail(site.error().Within("--site"), CoreExit::kUsage);
   const std::filesystem::path state = options.data_dir / "core";
   const std::filesystem::path vault = options.data_dir / "vault";
   for (const std::filesystem::path& folder : {options.data_dir, state}) {
@@ -192,7 +195,7 @@ CoreExit Run(const Options& options) {
   Secret new_pin = options.initialize ? Secret(ground->pin.Reveal(SecretAccess())) : Secret();
   GuardedPin pin(std::move(ground->pin), PinRecord(state, token->Describe()),
                  [](const Error& error) { spdlog::error("{}", error.Describe()); });
-  if (!options.initialize) return Serve(options, vault, *ground, connection, pin);
+  if (!options.initialize) return Serve(options, *site, vault, *ground, connection, pin);
 
   FrameWriter writer(options.channel_fd);
   Initializer initializer(

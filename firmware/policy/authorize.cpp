@@ -1,8 +1,11 @@
 #include "firmware/policy/authorize.h"
 
+#include <string>
+
 #include <fmt/format.h>
 
 #include "common/base/types.h"
+#include "common/policy/in_force.h"
 #include "firmware/policy/key_policy.h"
 
 namespace twinseal::policy {
@@ -34,6 +37,27 @@ bool RoleMay(KeyAction action, Role role) {
   return false;
 }
 
+// Who is named at no site learns nothing of the key, not even that it is there.
+Error NotNamed(KeyAction action, const Principal& principal, const v1::KeyPolicy& policy,
+               const SiteName& site) {
+  const std::string elsewhere = SitesWhere(
+      policy, [&](const InForce& there) { return NamesApplication(there, principal.name()); });
+  if (!elsewhere.empty()) {
+    return Error(
+        Code::kPermissionDenied,
+        fmt::format("{} may not {} this key at this site, '{}': the key's policy names the "
+                    "application at {}; ask there, or an operator can add it here "
+                    "(policy.at_sites)",
+                    principal.Text(), Verb(action), site.text(), elsewhere));
+  }
+  return Error(
+      Code::kPermissionDenied,
+      fmt::format(
+          "{} may not {} this key: its policy does not name the application; an operator can add "
+          "it to policy.applications",
+          principal.Text(), Verb(action)));
+}
+
 }  // namespace
 
 Status CheckPermission(Procedure procedure, const Principal& principal) {
@@ -44,19 +68,16 @@ Status CheckPermission(Procedure procedure, const Principal& principal) {
                            permission.name, RoleName(principal.role())));
 }
 
-Status CheckKeyAction(KeyAction action, const Principal& principal, const v1::Key& key) {
+Status CheckKeyAction(KeyAction action, const Principal& principal, const v1::Key& key,
+                      const SiteName& site) {
   if (!RoleMay(action, principal.role())) {
     return Error(Code::kPermissionDenied,
                  fmt::format("{} may not {} keys: it is not open to the role {}", principal.Text(),
                              Verb(action), RoleName(principal.role())));
   }
-  if (principal.role() == Role::kApplication && !NamesApplication(key.policy(), principal.name())) {
-    return Error(
-        Code::kPermissionDenied,
-        fmt::format(
-            "{} may not {} this key: its policy does not name the application; an operator can add "
-            "it to policy.applications",
-            principal.Text(), Verb(action)));
+  if (principal.role() == Role::kApplication &&
+      !NamesApplication(InForceAt(key.policy(), site.text()), principal.name())) {
+    return NotNamed(action, principal, key.policy(), site);
   }
   if (action != KeyAction::kRead && key.name().starts_with(KeyName::kReservedPrefix)) {
     return Error(

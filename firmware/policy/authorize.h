@@ -3,7 +3,7 @@
 // neither compiles.
 //
 //   TWINSEAL_ASSIGN_OR_RETURN(auto caller, Authorize<Procedure::kSign>(principal));
-//   TWINSEAL_ASSIGN_OR_RETURN(auto use, AuthorizeKey(caller, key));
+//   TWINSEAL_ASSIGN_OR_RETURN(auto use, AuthorizeKey(caller, key, site));
 //
 // All functions are pure and may be called from any thread.
 #pragma once
@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "common/base/result.h"
+#include "common/base/types.h"
 #include "firmware/policy/permissions.h"
 #include "firmware/policy/principal.h"
 #include "twinseal/v1/keys.pb.h"
@@ -65,7 +66,8 @@ class [[nodiscard]] AuthorizedKey {
 
  private:
   template <KeyAction B>
-  friend Result<AuthorizedKey<B>> MakeAuthorizedKey(const Principal& principal, const v1::Key& key);
+  friend Result<AuthorizedKey<B>> MakeAuthorizedKey(const Principal& principal, const v1::Key& key,
+                                                    const SiteName& site);
 
   AuthorizedKey(Principal principal, std::string key_id)
       : principal_(std::move(principal)), key_id_(std::move(key_id)) {}
@@ -73,15 +75,18 @@ class [[nodiscard]] AuthorizedKey {
   std::string key_id_;
 };
 
-// The rules, for any action. Reading: operators and auditors every key, an application the keys
-// whose policy names it. Using: operators every key but reserved ones, an application the keys that
-// name it. Changing: operators, every key but reserved ones. permission_denied says what to do
-// about it. The key's state is not looked at here.
-Status CheckKeyAction(KeyAction action, const Principal& principal, const v1::Key& key);
+// The rules, for any action, at `site`, which is this appliance's. Reading: operators and auditors
+// every key, an application the keys whose policy names it there. Using: operators every key but
+// reserved ones, an application the keys that name it there. Changing: operators, every key but
+// reserved ones. permission_denied says what to do about it, and to an application that the policy
+// names at other sites, where. The key's state is not looked at here.
+Status CheckKeyAction(KeyAction action, const Principal& principal, const v1::Key& key,
+                      const SiteName& site);
 
 template <KeyAction A>
-Result<AuthorizedKey<A>> MakeAuthorizedKey(const Principal& principal, const v1::Key& key) {
-  TWINSEAL_RETURN_IF_ERROR(CheckKeyAction(A, principal, key));
+Result<AuthorizedKey<A>> MakeAuthorizedKey(const Principal& principal, const v1::Key& key,
+                                           const SiteName& site) {
+  TWINSEAL_RETURN_IF_ERROR(CheckKeyAction(A, principal, key, site));
   return AuthorizedKey<A>(principal, key.key_id());
 }
 
@@ -110,15 +115,17 @@ consteval KeyAction ActionOf() {
   }
 }
 
-// The second step of a handler: what its procedure does to this key.
+// The second step of a handler: what its procedure does to this key at this site.
 template <Procedure P>
-Result<AuthorizedKey<ActionOf<P>()>> AuthorizeKey(const Authorized<P>& caller, const v1::Key& key) {
-  return MakeAuthorizedKey<ActionOf<P>()>(caller.principal(), key);
+Result<AuthorizedKey<ActionOf<P>()>> AuthorizeKey(const Authorized<P>& caller, const v1::Key& key,
+                                                  const SiteName& site) {
+  return MakeAuthorizedKey<ActionOf<P>()>(caller.principal(), key, site);
 }
 
 // For a listing: whether the key is shown to the caller.
-inline bool MayList(const Authorized<Procedure::kListKeys>& caller, const v1::Key& key) {
-  return CheckKeyAction(KeyAction::kRead, caller.principal(), key).ok();
+inline bool MayList(const Authorized<Procedure::kListKeys>& caller, const v1::Key& key,
+                    const SiteName& site) {
+  return CheckKeyAction(KeyAction::kRead, caller.principal(), key, site).ok();
 }
 
 }  // namespace twinseal::policy

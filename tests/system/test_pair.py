@@ -67,6 +67,54 @@ class Pair(PairTest):
         self.assertGreater(change, 0.16)  # To another place and back.
         self.assertLess(sorted(durations)[5], change)
 
+    def test_a_policy_may_differ_at_a_site(self):
+        builder = self.application("builder")
+        here, there = (self.api_of(site, identity=builder) for site in "ab")
+        at_b = {"site": "b", "applications": {}, "schemes": {"schemes": ["ECDSA_SHA256"]}}
+        self.change("a", "CreateKey", name="differs", algorithm="EC_P384",
+                    policy={"applications": ["builder"], "atSites": [at_b]})
+        self.assert_named_at(here, there,
+                             "at this site, 'b': the key's policy names the application at every site but b")
+        self.sign("a", "differs", bytes(48))
+        with self.assertRaisesRegex(ApiError, "permission_denied.*ecdsa-sha384 at this site, 'b'"):
+            self.sign("b", "differs", bytes(48))
+        self.until_answered("signing with the scheme of site b",
+                            lambda: self.api_of("b").sign("differs", bytes(32), scheme="ECDSA_SHA256"))
+
+        # The other way round, from when the change has returned.
+        self.change("a", "SetKeyPolicy", key="differs",
+                    policy={"atSites": [{"site": "b", "applications": {"names": ["builder"]}}]})
+        self.assert_named_at(there, here, "at this site, 'a': the key's policy names the application at site b")
+        self.change("b", "SetKeyPolicy", key="differs", policy={"applications": ["builder"]})
+        for api in (here, there):
+            self.until_answered("signing at each site", lambda api=api: api.sign("differs", bytes(48)))
+
+    def assert_named_at(self, named: Api, other: Api, reason: str) -> None:
+        """The application may see the key "differs" and sign with it at one site, and hears why not at the other."""
+        self.until_answered("signing where it is named", lambda: named.sign("differs", bytes(48)))
+        self.assertEqual(["differs"], [key["name"] for key in named.call("KeyService/ListKeys")["keys"]])
+        for what, ask in {"sign with": lambda: other.sign("differs", bytes(48)),
+                          "read": lambda: other.call("KeyService/GetKey", key="differs")}.items():
+            with self.subTest(what), self.assertRaises(ApiError) as refused:
+                self.until_answered(what, ask)
+            self.assertEqual("permission_denied", refused.exception.code)
+            self.assertIn(f"application/builder may not {what} this key {reason}; ask there", refused.exception.message)
+        self.assertNotIn("keys", other.call("KeyService/ListKeys"))
+
+    def test_an_isolated_site_goes_by_the_rule_that_a_key_has_there(self):
+        here = self.api_of("b")
+        self.make_key("stops-at-b", policy={"atSites": [{"site": "b", "isolation": "STOP"}]})
+        self.make_key("goes-on-at-b", policy={"isolation": "STOP", "atSites": [
+            {"site": "b", "isolation": "CONTINUE", "isolationSeconds": 3600}]})
+        for key in ("stops-at-b", "goes-on-at-b"):
+            self.sign("b", key)
+        faults.partition(self.bench, ["b"])
+        self.until("site b is isolated", lambda: self.refusal(here, "stops-at-b") == "unavailable")
+        here.sign("goes-on-at-b", bytes(32))
+        self.assertNotIn("uninformedSites", self.change("a", "DisableKey", key="stops-at-b"))
+        disabled = self.change("a", "DisableKey", key="goes-on-at-b")
+        self.assertEqual(["b"], [site["site"] for site in disabled["uninformedSites"]])
+
     def test_an_isolated_site_signs_what_it_may_and_sends_on_who_wants_more(self):
         here = self.api_of("a")
         self.make_key("goes-on", policy={"isolation": "CONTINUE"})

@@ -48,8 +48,8 @@ Error Destroyed(const KeyId& id) {
   return Error(Code::kFailedPrecondition, fmt::format("key {} is destroyed", id.Hex()));
 }
 
-KeyEngine::KeyEngine(std::unique_ptr<Vault> vault)
-    : vault_(std::move(vault)), impl_(std::make_unique<Impl>(*vault_)) {}
+KeyEngine::KeyEngine(std::unique_ptr<Vault> vault, SiteName site)
+    : vault_(std::move(vault)), site_(std::move(site)), impl_(std::make_unique<Impl>(*vault_)) {}
 
 KeyEngine::~KeyEngine() = default;
 

@@ -66,7 +66,8 @@ class KeyEngine {
     std::uint64_t signatures = 0;
   };
 
-  explicit KeyEngine(std::unique_ptr<Vault> vault);
+  // `site` is this appliance's, whose part of each policy holds.
+  KeyEngine(std::unique_ptr<Vault> vault, SiteName site);
   ~KeyEngine();
   KeyEngine(const KeyEngine&) = delete;
   KeyEngine& operator=(const KeyEngine&) = delete;
@@ -116,6 +117,7 @@ class KeyEngine {
   struct Impl;
 
   const std::unique_ptr<Vault> vault_;
+  const SiteName site_;
   const std::unique_ptr<Impl> impl_;
 };
 

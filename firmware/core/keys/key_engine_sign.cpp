@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "common/policy/in_force.h"
 #include "firmware/core/keys/anchor.h"
 #include "firmware/core/keys/key_engine_impl.h"
 #include "firmware/core/keys/sign_rules.h"
@@ -55,11 +56,12 @@ std::vector<Result<std::vector<Bytes>>> KeyEngine::Sign(Workbench& bench, const 
   if (!ready.ok()) return {ready.error()};
   const auto record = impl_->OpenForSigning(bench, *ready, id, version, seen_by_caller);
   if (!record.ok()) return {record.error()};
-  auto first_tasks = CheckOrder(record->header, first);
+  const policy::InForce policy = policy::InForceAt(record->header.policy, site_.text());
+  auto first_tasks = CheckOrder(record->header, policy, first);
   if (!first_tasks.ok()) return {first_tasks.error()};
 
   std::vector<SignTask> tasks = std::move(first_tasks).value();
-  const std::size_t most = MaxSignaturesPerActivation(record->header.policy);
+  const std::size_t most = MaxSignaturesPerActivation(policy);
   const std::size_t room = most > tasks.size() ? most - tasks.size() : 0;
   std::vector<SignOrder> more;
   if (room > 0 && take_more) more = take_more(room);
@@ -68,7 +70,7 @@ std::vector<Result<std::vector<Bytes>>> KeyEngine::Sign(Workbench& bench, const 
   std::vector<std::optional<Error>> refusals(1 + more.size());
   const std::size_t limit = tasks.size() + room;
   for (std::size_t i = 0; i < more.size(); ++i) {
-    auto checked = CheckOrder(record->header, more[i]);
+    auto checked = CheckOrder(record->header, policy, more[i]);
     if (checked.ok() && tasks.size() + checked->size() > limit) {
       checked = Error(Code::kInternal, "more signatures were to share an activation than may");
     }

@@ -12,8 +12,9 @@ namespace {
 // As the contract has it (KeyPolicy.max_signatures_per_activation).
 constexpr std::size_t kMostSignatures = 1024;
 
-Status CheckItem(const KeyHeader& header, const crypto::AlgorithmInfo& algorithm,
-                 const crypto::SchemeInfo* scheme, const SignItem& item) {
+Status CheckItem(const KeyHeader& header, const policy::InForce& policy,
+                 const crypto::AlgorithmInfo& algorithm, const crypto::SchemeInfo* scheme,
+                 const SignItem& item) {
   if (scheme == nullptr) {
     return Error(Code::kInvalidArgument, "scheme: this is no signature scheme");
   }
@@ -23,11 +24,11 @@ Status CheckItem(const KeyHeader& header, const crypto::AlgorithmInfo& algorithm
                              "is {}",
                              scheme->name, algorithm.name, crypto::Name(algorithm.usual_scheme)));
   }
-  const auto& allowed = header.policy.schemes();
+  const auto& allowed = policy.schemes;
   if (!allowed.empty() && std::ranges::find(allowed, scheme->id) == allowed.end()) {
     return Error(Code::kPermissionDenied,
-                 fmt::format("the policy of key {} does not allow the scheme {}", header.id.Hex(),
-                             scheme->name));
+                 fmt::format("the policy of key {} does not allow the scheme {} at this site",
+                             header.id.Hex(), scheme->name));
   }
   return crypto::CheckDigest(*scheme, item.digest.size());
 }
@@ -52,7 +53,8 @@ Status CheckState(const KeyHeader& header) {
   return Error(Code::kFailedPrecondition, fmt::format("key {} is {}", header.id.Hex(), what));
 }
 
-Result<std::vector<SignTask>> CheckOrder(const KeyHeader& header, const SignOrder& order) {
+Result<std::vector<SignTask>> CheckOrder(const KeyHeader& header, const policy::InForce& policy,
+                                         const SignOrder& order) {
   const crypto::AlgorithmInfo* const algorithm = crypto::Find(header.algorithm);
   if (algorithm == nullptr) {
     return Error(Code::kInternal, "the key's algorithm is not known");
@@ -64,14 +66,14 @@ Result<std::vector<SignTask>> CheckOrder(const KeyHeader& header, const SignOrde
   tasks.reserve(order.items.size());
   for (const SignItem& item : order.items) {
     const crypto::SchemeInfo* const scheme = crypto::Find(item.scheme);
-    TWINSEAL_RETURN_IF_ERROR(CheckItem(header, *algorithm, scheme, item));
+    TWINSEAL_RETURN_IF_ERROR(CheckItem(header, policy, *algorithm, scheme, item));
     tasks.push_back({.scheme = scheme, .digest = item.digest});
   }
   return tasks;
 }
 
-std::size_t MaxSignaturesPerActivation(const v1::KeyPolicy& policy) {
-  return std::clamp<std::size_t>(policy.max_signatures_per_activation(), 1, kMostSignatures);
+std::size_t MaxSignaturesPerActivation(const policy::InForce& policy) {
+  return std::clamp<std::size_t>(policy.signatures_per_activation, 1, kMostSignatures);
 }
 
 }  // namespace twinseal::core

@@ -16,6 +16,8 @@ std::optional<Options> ParseOptions(int argc, char** argv, int& exit_status) {
   app.add_option("--data-dir", options.data_dir,
                  "The appliance's folder; the core keeps its files in vault/ and core/")
       ->required();
+  app.add_option("--site", options.site, "The appliance's site, whose part of each policy holds")
+      ->required();
   app.add_option("--module", options.module_path, "The PKCS#11 module, a shared object")
       ->required();
   app.add_option(

@@ -15,6 +15,7 @@ inline constexpr unsigned kMaxSessions = 64;
 struct Options {
   int channel_fd = -1;
   std::filesystem::path data_dir;
+  std::string site;
   std::string module_path;
   std::string module_arguments;
   std::vector<std::string> module_environment;

@@ -117,7 +117,7 @@ struct Appliance::Parts {
               foundation.directory, metrics, SystemMilliseconds(),
               [this] { return paired == nullptr ? std::string() : paired->NotReady(); }),
         holder(HolderOf(*this)),
-        keys(gate, foundation.directory, foundation.store, SystemMilliseconds),
+        keys(gate, foundation.directory, foundation.store, site, SystemMilliseconds),
         signing(gate, signer),
         audits(gate, *audit, foundation.audit_key),
         appliance(gate, state, core, foundation.ca, *files.ledger, SystemMilliseconds),

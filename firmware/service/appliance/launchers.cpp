@@ -11,6 +11,7 @@ namespace {
 std::vector<std::string> Arguments(const Options& options) {
   std::vector<std::string> arguments = {"--channel-fd", std::to_string(kCoreSocketFd),
                                         "--data-dir",   options.data_dir.string(),
+                                        "--site",       options.site,
                                         "--module",     options.hsm_module,
                                         "--token",      options.hsm_token,
                                         "--sessions",   std::to_string(options.hsm_sessions),

@@ -51,7 +51,7 @@ void KeyHandlers::CreateKey(Call<v1::CreateKeyRequest> call, Respond<v1::Key> re
 template <policy::Procedure P>
 Result<KeyDirectory::View> KeyHandlers::Find(const policy::Authorized<P>& caller,
                                              std::string_view key, v1::AuditRecord& record) const {
-  Result<KeyDirectory::View> view = FindKey(directory_, caller, key, record);
+  Result<KeyDirectory::View> view = FindKey(directory_, caller, key, site_, record);
   const bool absent = !view.ok() && (view.error().code() == Code::kNotFound ||
                                      view.error().code() == Code::kPermissionDenied);
   if (absent) TWINSEAL_RETURN_IF_ERROR(store_.InReach());
@@ -86,7 +86,7 @@ void KeyHandlers::ListKeys(Call<v1::ListKeysRequest> call, Respond<v1::ListKeysR
         const KeyDirectory::Page page =
             directory_.List(request.page_token(), size, [&](const v1::Key& key) {
               return (request.include_destroyed() || key.state() != v1::DESTROYED) &&
-                     policy::MayList(caller, key);
+                     policy::MayList(caller, key, site_);
             });
         v1::ListKeysResponse response;
         for (const KeyDirectory::View& view : page.keys) *response.add_keys() = view->key;
@@ -134,7 +134,7 @@ void KeyHandlers::RotateKey(Call<v1::ChangeKeyRequest> call, Respond<v1::Key> re
         TWINSEAL_ASSIGN_OR_RETURN(const KeyDirectory::View view,
                                   Find(caller, request.key(), operation.record()));
         TWINSEAL_ASSIGN_OR_RETURN(const KeyStore::MayChange allowed,
-                                  policy::AuthorizeKey(caller, view->key));
+                                  policy::AuthorizeKey(caller, view->key, site_));
         Result<v1::Key> key = store_.Rotate(mutation, allowed);
         Note(operation.record(), key);
         return key;
@@ -152,7 +152,7 @@ void KeyHandlers::Change(Call<Message> call, Respond<v1::Key> respond, MakeTrans
         TWINSEAL_ASSIGN_OR_RETURN(const KeyDirectory::View view,
                                   Find(caller, request.key(), operation.record()));
         TWINSEAL_ASSIGN_OR_RETURN(const KeyStore::MayChange allowed,
-                                  policy::AuthorizeKey(caller, view->key));
+                                  policy::AuthorizeKey(caller, view->key, site_));
         Result<v1::Key> key = store_.Change(mutation, allowed, transition(request));
         Note(operation.record(), key);
         return key;

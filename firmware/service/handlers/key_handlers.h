@@ -11,8 +11,12 @@ namespace twinseal::service {
 // Thread-safe; no call blocks.
 class KeyHandlers {
  public:
-  KeyHandlers(Gate& gate, KeyDirectory& directory, KeyStore& store, WallClock clock)
-      : gate_(gate), directory_(directory), store_(store), clock_(std::move(clock)) {}
+  KeyHandlers(Gate& gate, KeyDirectory& directory, KeyStore& store, SiteName site, WallClock clock)
+      : gate_(gate),
+        directory_(directory),
+        store_(store),
+        site_(std::move(site)),
+        clock_(std::move(clock)) {}
 
   void CreateKey(Call<v1::CreateKeyRequest> call, Respond<v1::Key> respond);
   void GetKey(Call<v1::GetKeyRequest> call, Respond<v1::Key> respond);
@@ -38,6 +42,7 @@ class KeyHandlers {
   Gate& gate_;
   KeyDirectory& directory_;
   KeyStore& store_;
+  const SiteName site_;
   const WallClock clock_;
 };
 

@@ -14,13 +14,13 @@ namespace twinseal::service {
 Status CheckKeyReference(std::string_view key);
 
 // The key that `key` names, and into the record which it is. An application gets the same
-// permission_denied for a key that does not name it and for one that does not exist, so that it
+// permission_denied for a key that names it at no site and for one that does not exist, so that it
 // cannot find out what there is; others get not_found. unavailable while the directory is not
-// whole.
+// whole. `site` is this one.
 template <policy::Procedure P>
 Result<KeyDirectory::View> FindKey(const KeyDirectory& directory,
                                    const policy::Authorized<P>& caller, std::string_view key,
-                                   v1::AuditRecord& record) {
+                                   const SiteName& site, v1::AuditRecord& record) {
   TWINSEAL_RETURN_IF_ERROR(CheckKeyReference(key));
   KeyDirectory::View view = directory.Find(key);
   if (view != nullptr) {
@@ -34,7 +34,8 @@ Result<KeyDirectory::View> FindKey(const KeyDirectory& directory,
                  "this site has not read the pair's keys since it was started; ask another site");
   }
   static const v1::Key kNobodysKey;
-  const auto allowed = policy::AuthorizeKey(caller, view != nullptr ? view->key : kNobodysKey);
+  const auto allowed =
+      policy::AuthorizeKey(caller, view != nullptr ? view->key : kNobodysKey, site);
   if (!allowed.ok()) return allowed.error();
   if (view == nullptr) {
     return Error(

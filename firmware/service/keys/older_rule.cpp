@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "firmware/policy/key_policy.h"
+#include "common/policy/in_force.h"
 
 namespace twinseal::service {
 namespace {
@@ -14,10 +14,29 @@ bool Names(const Sites& sites, const std::string& site) {
   return sites.empty() || std::ranges::find(sites, site) != sites.end();
 }
 
+// Whether every site may do by the one what it may by the other.
+bool SameRule(const v1::KeyPolicy& one, const v1::KeyPolicy& other) {
+  if (!std::ranges::equal(one.sites(), other.sites()) ||
+      policy::InForceElsewhere(one).isolation_time !=
+          policy::InForceElsewhere(other).isolation_time) {
+    return false;
+  }
+  const auto same_there = [&](const v1::SitePolicy& own) {
+    return policy::InForceAt(one, own.site()).isolation_time ==
+           policy::InForceAt(other, own.site()).isolation_time;
+  };
+  return std::ranges::all_of(one.at_sites(), same_there) &&
+         std::ranges::all_of(other.at_sites(), same_there);
+}
+
 v1::OlderRule RuleOf(const v1::KeyPolicy& policy) {
   v1::OlderRule rule;
   *rule.mutable_sites() = policy.sites();
-  rule.set_isolation_seconds(static_cast<std::uint32_t>(policy::IsolationTime(policy).count()));
+  std::chrono::seconds longest = policy::InForceElsewhere(policy).isolation_time;
+  for (const v1::SitePolicy& own : policy.at_sites()) {
+    longest = std::max(longest, policy::InForceAt(policy, own.site()).isolation_time);
+  }
+  rule.set_isolation_seconds(static_cast<std::uint32_t>(longest.count()));
   return rule;
 }
 
@@ -37,14 +56,16 @@ void KeepOlderRule(const v1::Key& before, bool all_know_before, v1::Key& after) 
   after.clear_older_rule();
   if (before.has_older_rule() && !all_know_before)
     *after.mutable_older_rule() = before.older_rule();
+  if (SameRule(before.policy(), after.policy())) return;
   const v1::OlderRule was = RuleOf(before.policy());
-  if (was.SerializeAsString() == RuleOf(after.policy()).SerializeAsString()) return;
   *after.mutable_older_rule() = after.has_older_rule() ? Laxer(after.older_rule(), was) : was;
 }
 
 SiteRule RuleAt(const v1::Key& key, const std::string& site, bool knows) {
   SiteRule rule;
-  if (Names(key.policy().sites(), site)) rule = {true, policy::IsolationTime(key.policy())};
+  if (Names(key.policy().sites(), site)) {
+    rule = {true, policy::InForceAt(key.policy(), site).isolation_time};
+  }
   if (knows || !key.has_older_rule() || !Names(key.older_rule().sites(), site)) return rule;
   return {true,
           std::max(rule.isolation, std::chrono::seconds(key.older_rule().isolation_seconds()))};

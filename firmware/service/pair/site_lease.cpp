@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include "firmware/policy/key_policy.h"
+#include "common/policy/in_force.h"
 
 namespace twinseal::service {
 namespace {
@@ -179,7 +179,9 @@ Status SiteLease::MaySign(const v1::Key& key) const {
                              "another site",
                              site_.text()));
   }
-  if (key.policy().isolation() == v1::STOP) {
+  const std::chrono::seconds isolation_time =
+      policy::InForceAt(key.policy(), site_.text()).isolation_time;
+  if (isolation_time.count() == 0) {
     return Error(Code::kUnavailable,
                  fmt::format("site {} cannot reach the pair's ledger, and the key '{}' does not "
                              "sign at a site that is isolated; ask another site",
@@ -192,7 +194,7 @@ Status SiteLease::MaySign(const v1::Key& key) const {
                              "key '{}' is not enabled; ask another site",
                              site_.text(), key.name()));
   }
-  if (now < *until_ + policy::IsolationTime(key.policy())) return Ok();
+  if (now < *until_ + isolation_time) return Ok();
   return Error(Code::kUnavailable,
                fmt::format("site {} has not reached the pair's ledger for longer than the key '{}' "
                            "may sign without it; ask another site",

@@ -7,6 +7,7 @@
 
 #include "common/crypto/algorithms.h"
 #include "common/crypto/digest.h"
+#include "common/policy/in_force.h"
 #include "firmware/policy/key_policy.h"
 #include "firmware/service/keys/access.h"
 
@@ -24,6 +25,23 @@ Status CheckVersion(const v1::Key& key, std::uint32_t wanted) {
   return Error(Code::kFailedPrecondition,
                fmt::format("version {} of the key '{}' does not sign; its current version is {}",
                            wanted, key.name(), key.current_version()));
+}
+
+Status CheckScheme(const v1::Key& key, const crypto::SchemeInfo& scheme, const SiteName& site) {
+  const auto allows = [&](const policy::InForce& there) {
+    return policy::AllowsScheme(there, key.algorithm(), scheme.id);
+  };
+  if (allows(policy::InForceAt(key.policy(), site.text()))) return Ok();
+  const std::string elsewhere = policy::SitesWhere(key.policy(), allows);
+  if (elsewhere.empty()) {
+    return Error(Code::kPermissionDenied,
+                 fmt::format("the policy of the key '{}' does not allow the scheme {}", key.name(),
+                             scheme.name));
+  }
+  return Error(Code::kPermissionDenied,
+               fmt::format("the policy of the key '{}' does not allow the scheme {} at this site, "
+                           "'{}', but at {}; ask there, or choose another scheme",
+                           key.name(), scheme.name, site.text(), elsewhere));
 }
 
 }  // namespace
@@ -75,7 +93,7 @@ void Signer::SignBatch(const policy::Authorized<policy::Procedure::kSignBatch>& 
 template <policy::Procedure P>
 void Signer::Start(const policy::Authorized<P>& caller, Wish wish, Deadline deadline,
                    v1::AuditRecord& record, Done done) {
-  Result<KeyDirectory::View> found = FindKey(directory_, caller, wish.key, record);
+  Result<KeyDirectory::View> found = FindKey(directory_, caller, wish.key, site_, record);
   if (!found.ok()) {
     const Status may_know = MayKnow(wish.key, found.error());
     done(may_know.ok() ? found.error() : may_know.error());
@@ -152,11 +170,7 @@ Status Signer::Check(const KeyView& view, const Wish& wish) const {
     return Error(Code::kFailedPrecondition, fmt::format("the key '{}' is {}", key.name(), state));
   }
   TWINSEAL_RETURN_IF_ERROR(CheckVersion(key, version));
-  if (!policy::AllowsScheme(key.policy(), key.algorithm(), scheme)) {
-    return Error(Code::kPermissionDenied,
-                 fmt::format("the policy of the key '{}' does not allow the scheme {}", key.name(),
-                             info->name));
-  }
+  TWINSEAL_RETURN_IF_ERROR(CheckScheme(key, *info, site_));
   if (!policy::AllowsSite(key.policy(), site_)) {
     return Error(Code::kFailedPrecondition,
                  fmt::format("the key '{}' is not held at this site, '{}'; ask one of: {}",

@@ -56,6 +56,8 @@ CoreProgram::CoreProgram(const CoreArguments& arguments) : log_(arguments.data_d
                                     std::to_string(kChannelFd),
                                     "--data-dir",
                                     arguments.data_dir,
+                                    "--site",
+                                    "a",
                                     "--module",
                                     arguments.module,
                                     "--token",

@@ -9,8 +9,8 @@ from bench_sites.network import CLIENT
 from bench_sites.place import Place
 from bench_sites.site import Site
 
-from .api import Api, ApiError
-from .appliance import Appliances, new_bench, operator_of
+from .api import Api, ApiError, Identity
+from .appliance import Appliances, make_request, new_bench, operator_of
 
 PATIENCE_SECONDS = 30.0
 
@@ -49,12 +49,22 @@ class PairTest(Appliances):
     def site(self, name: str) -> Site:
         return self.bench.site(name)
 
-    def api_of(self, site: str, timeout: float = PATIENCE_SECONDS) -> Api:
-        """A connection to the site as clients have it, over the links of `client`; closed when the test ends."""
+    def api_of(self, site: str, timeout: float = PATIENCE_SECONDS, identity: Identity | None = None) -> Api:
+        """A connection to the site as clients have it, over the links of `client`; closed when the test ends. The
+        operator's unless another identity is given."""
         relay = self.bench.network.plan().places[CLIENT].relay_port
-        api = Api(API_PORT, self.operator, timeout, self.bench.address(site), relay)
+        api = Api(API_PORT, identity or self.operator, timeout, self.bench.address(site), relay)
         self.addCleanup(api.close)
         return api
+
+    def application(self, name: str) -> Identity:
+        """A client certificate for an application."""
+        key, csr, certificate = (self.folder / f"application-{name}.{kind}" for kind in ("key", "csr", "pem"))
+        make_request(key, csr)
+        answer = self.until_answered("issuing a certificate", lambda: self.api_of("a").change(
+            "ApplianceService/IssueClientCertificate", role="APPLICATION", name=name, csrPem=csr.read_text()))
+        certificate.write_text(answer["certificatePem"])
+        return Identity(certificate, key, self.operator.ca)
 
     # A machine that runs many tests at once may be so busy that a site loses the ledger for a moment, and says so. These
     # ask again, as clients do.

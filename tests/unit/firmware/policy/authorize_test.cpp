@@ -12,6 +12,8 @@ Principal Make(v1::Role role, const std::string& name) {
   return Principal::Make(role, name).value();
 }
 
+const SiteName kSite = *SiteName::Parse("a");
+
 v1::Key Key(const std::string& name, const std::vector<std::string>& applications = {}) {
   v1::Key key;
   key.set_key_id("00112233445566778899aabbccddeeff");
@@ -101,9 +103,9 @@ TEST(CheckKeyAction, FollowsTheRules) {
     const v1::Key key = Key(test.key, test.named ? std::vector<std::string>{"other", "ci"}
                                                  : std::vector<std::string>{"other", "ci2", "c"});
     const std::string what = principal.Text() + " " + test.key + (test.named ? " named" : "");
-    EXPECT_EQ(CheckKeyAction(KeyAction::kRead, principal, key).ok(), test.read) << what;
-    EXPECT_EQ(CheckKeyAction(KeyAction::kUse, principal, key).ok(), test.use) << what;
-    EXPECT_EQ(CheckKeyAction(KeyAction::kChange, principal, key).ok(), test.change) << what;
+    EXPECT_EQ(CheckKeyAction(KeyAction::kRead, principal, key, kSite).ok(), test.read) << what;
+    EXPECT_EQ(CheckKeyAction(KeyAction::kUse, principal, key, kSite).ok(), test.use) << what;
+    EXPECT_EQ(CheckKeyAction(KeyAction::kChange, principal, key, kSite).ok(), test.change) << what;
   }
 }
 
@@ -111,24 +113,69 @@ TEST(AuthorizeKey, DoesWhatTheProcedureDoes) {
   const Principal application = Make(v1::APPLICATION, "ci");
   const auto sign = Authorize<Procedure::kSign>(application);
   ASSERT_TRUE(sign.ok());
-  static_assert(std::is_same_v<decltype(AuthorizeKey(*sign, Key(""))), Result<Use>>);
-  const Result<Use> use = AuthorizeKey(*sign, Key("release", {"ci"}));
+  static_assert(std::is_same_v<decltype(AuthorizeKey(*sign, Key(""), kSite)), Result<Use>>);
+  const Result<Use> use = AuthorizeKey(*sign, Key("release", {"ci"}), kSite);
   ASSERT_TRUE(use.ok());
   EXPECT_EQ(use->key_id(), "00112233445566778899aabbccddeeff");
-  EXPECT_EQ(AuthorizeKey(*sign, Key("release")).error().code(), Code::kPermissionDenied);
+  EXPECT_EQ(AuthorizeKey(*sign, Key("release"), kSite).error().code(), Code::kPermissionDenied);
 
   const auto destroy = Authorize<Procedure::kDestroyKey>(Make(v1::OPERATOR, "ada"));
   ASSERT_TRUE(destroy.ok());
-  EXPECT_TRUE(AuthorizeKey(*destroy, Key("release")).ok());
-  EXPECT_EQ(AuthorizeKey(*destroy, Key("twinseal.audit.a")).error().code(),
+  EXPECT_TRUE(AuthorizeKey(*destroy, Key("release"), kSite).ok());
+  EXPECT_EQ(AuthorizeKey(*destroy, Key("twinseal.audit.a"), kSite).error().code(),
             Code::kPermissionDenied);
 }
 
 TEST(MayList, ShowsApplicationsTheirOwnKeys) {
   const auto caller = Authorize<Procedure::kListKeys>(Make(v1::APPLICATION, "ci"));
   ASSERT_TRUE(caller.ok());
-  EXPECT_TRUE(MayList(*caller, Key("release", {"ci"})));
-  EXPECT_FALSE(MayList(*caller, Key("release", {"other"})));
+  EXPECT_TRUE(MayList(*caller, Key("release", {"ci"}), kSite));
+  EXPECT_FALSE(MayList(*caller, Key("release", {"other"}), kSite));
+}
+
+TEST(CheckKeyAction, GoesByWhatIsInForceAtTheSite) {
+  const SiteName other = *SiteName::Parse("b");
+  const Principal application = Make(v1::APPLICATION, "ci");
+  v1::Key key = Key("release", {"ci"});
+  v1::SitePolicy& at_b = *key.mutable_policy()->add_at_sites();
+  at_b.set_site("b");
+  at_b.mutable_applications();
+  for (const KeyAction action : {KeyAction::kRead, KeyAction::kUse}) {
+    EXPECT_TRUE(CheckKeyAction(action, application, key, kSite).ok());
+    const Status refused = CheckKeyAction(action, application, key, other);
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().code(), Code::kPermissionDenied);
+  }
+  EXPECT_EQ(CheckKeyAction(KeyAction::kUse, application, key, other).error().message(),
+            "application/ci may not sign with this key at this site, 'b': the key's policy names "
+            "the application at every site but b; ask there, or an operator can add it here "
+            "(policy.at_sites)");
+  EXPECT_TRUE(CheckKeyAction(KeyAction::kUse, Make(v1::OPERATOR, "ada"), key, other).ok());
+
+  const auto caller = Authorize<Procedure::kListKeys>(application);
+  EXPECT_TRUE(MayList(*caller, key, kSite));
+  EXPECT_FALSE(MayList(*caller, key, other));
+
+  // The other way round: named there alone.
+  key.mutable_policy()->clear_applications();
+  at_b.mutable_applications()->add_names("ci");
+  EXPECT_TRUE(CheckKeyAction(KeyAction::kUse, application, key, other).ok());
+  EXPECT_NE(CheckKeyAction(KeyAction::kRead, application, key, kSite)
+                .error()
+                .message()
+                .find("may not read this key at this site, 'a': the key's policy names the "
+                      "application at site b;"),
+            std::string::npos);
+}
+
+TEST(CheckKeyAction, TellsWhoIsNamedNowhereNoMoreThanOfAKeyThatIsNotThere) {
+  const Principal application = Make(v1::APPLICATION, "ci");
+  v1::Key key = Key("release");
+  v1::SitePolicy& at_b = *key.mutable_policy()->add_at_sites();
+  at_b.set_site("b");
+  at_b.mutable_applications()->add_names("other");
+  EXPECT_EQ(CheckKeyAction(KeyAction::kUse, application, key, kSite).error().message(),
+            CheckKeyAction(KeyAction::kUse, application, v1::Key(), kSite).error().message());
 }
 
 }  // namespace

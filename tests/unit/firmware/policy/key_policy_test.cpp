@@ -1,6 +1,7 @@
 #include "firmware/policy/key_policy.h"
 
 #include <string>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -134,32 +135,145 @@ TEST(ValidatePolicy, ChecksIsolation) {
   EXPECT_TRUE(Refusal(policy).starts_with("policy.isolation: "));
 }
 
+v1::SitePolicy& AddSite(v1::KeyPolicy& policy, const std::string& site) {
+  v1::SitePolicy& own = *policy.add_at_sites();
+  own.set_site(site);
+  return own;
+}
+
+TEST(ValidatePolicy, TakesWhatDiffersAtSites) {
+  v1::KeyPolicy policy;
+  AddSite(policy, "b").mutable_applications();  // None there.
+  v1::SitePolicy& at_a = AddSite(policy, "a");
+  at_a.mutable_applications()->add_names("z");
+  at_a.mutable_applications()->add_names("y");
+  at_a.mutable_schemes()->add_schemes(v1::RSA_PSS_SHA256);
+  at_a.mutable_schemes()->add_schemes(v1::RSA_PKCS1_SHA256);
+  at_a.set_isolation(v1::CONTINUE);
+  at_a.set_isolation_seconds(60);
+  const Result<v1::KeyPolicy> checked = ValidatePolicy(policy, v1::RSA_2048, v1::VAULT);
+  ASSERT_TRUE(checked.ok()) << checked.error().Describe();
+
+  v1::KeyPolicy canonical;
+  v1::SitePolicy& first = AddSite(canonical, "a");
+  first.mutable_applications()->add_names("y");
+  first.mutable_applications()->add_names("z");
+  first.mutable_schemes()->add_schemes(v1::RSA_PKCS1_SHA256);
+  first.mutable_schemes()->add_schemes(v1::RSA_PSS_SHA256);
+  first.set_isolation(v1::CONTINUE);
+  first.set_isolation_seconds(60);
+  AddSite(canonical, "b").mutable_applications();
+  EXPECT_EQ(checked->SerializeAsString(), canonical.SerializeAsString());
+}
+
+TEST(ValidatePolicy, NamesWhatIsWrongAtASite) {
+  using Change = void (*)(v1::KeyPolicy&, v1::SitePolicy&);
+  const std::pair<std::string, Change> cases[] = {
+      {"policy.at_sites[1].site: ", [](auto&, auto& own) { own.set_site("Not a site"); }},
+      {"policy.at_sites[1].site: ", [](auto&, auto& own) { own.clear_site(); }},
+      {"policy.at_sites[1].site: policy.sites does not name b",
+       [](auto& policy, auto&) { policy.add_sites("a"); }},
+      {"policy.at_sites: b is named twice",
+       [](auto& policy, auto& own) { *policy.add_at_sites() = v1::SitePolicy(own); }},
+      {"policy.at_sites[1]: it says nothing of site b",
+       [](auto&, auto& own) { own.clear_max_signatures_per_activation(); }},
+      {"policy.at_sites[1].applications.names[0]: ",
+       [](auto&, auto& own) { own.mutable_applications()->add_names("../x"); }},
+      {"policy.at_sites[1].schemes.schemes[0]: ",
+       [](auto&, auto& own) { own.mutable_schemes()->add_schemes(v1::RSA_PSS_SHA256); }},
+      {"policy.at_sites[1].max_signatures_per_activation: ",
+       [](auto&, auto& own) {
+         own.set_max_signatures_per_activation(kMaxSignaturesPerActivation + 1);
+       }},
+      {"policy.at_sites[1].isolation: ",
+       [](auto&, auto& own) { own.set_isolation(static_cast<v1::Isolation>(7)); }},
+      {"policy.at_sites[1].isolation_seconds: it goes with isolation CONTINUE",
+       [](auto&, auto& own) { own.set_isolation_seconds(5); }},
+      {"policy.at_sites[1].isolation_seconds: ",
+       [](auto&, auto& own) {
+         own.set_isolation(v1::STOP);
+         own.set_isolation_seconds(5);
+       }},
+  };
+  for (const auto& [refusal, change] : cases) {
+    v1::KeyPolicy policy;
+    AddSite(policy, "a").mutable_applications();
+    AddSite(policy, "b").set_max_signatures_per_activation(2);
+    ASSERT_EQ(Refusal(policy), "");
+    change(policy, *policy.mutable_at_sites(1));
+    EXPECT_TRUE(Refusal(policy).starts_with(refusal)) << Refusal(policy);
+  }
+}
+
+TEST(ValidatePolicy, LimitsWhatDiffersAtSites) {
+  v1::KeyPolicy policy;
+  for (std::size_t i = 0; i < kMaxSites; ++i) {
+    AddSite(policy, "s" + std::to_string(i)).mutable_applications();
+  }
+  EXPECT_EQ(Refusal(policy), "");
+  EXPECT_TRUE(Refusal(policy, v1::EC_P256, v1::TOKEN).starts_with("policy.at_sites: "));
+  AddSite(policy, "one-more").mutable_applications();
+  EXPECT_TRUE(Refusal(policy).starts_with("policy.at_sites: "));
+
+  v1::KeyPolicy names;
+  for (const char* site : {"a", "b", "c"}) {
+    v1::ApplicationList& applications = *AddSite(names, site).mutable_applications();
+    for (std::size_t i = 0; i < kMaxApplicationsAtSites / 4; ++i) {
+      applications.add_names("a" + std::to_string(i));
+    }
+  }
+  EXPECT_EQ(Refusal(names), "");
+  for (int site = 0; site < 2; ++site) {
+    for (std::size_t i = 0; i < kMaxApplicationsAtSites / 4; ++i) {
+      names.mutable_at_sites(site)->mutable_applications()->add_names("b" + std::to_string(i));
+    }
+  }
+  EXPECT_TRUE(Refusal(names).starts_with("policy.at_sites: its entries name at most 512 "))
+      << Refusal(names);
+}
+
 TEST(Policy, MeansTheDefaultsWhereItIsSilent) {
   const v1::KeyPolicy silent;
-  EXPECT_EQ(SignaturesPerActivation(silent), 1U);
+  const InForce here = InForceAt(silent, "a");
   EXPECT_EQ(MinDestructionWait(silent), seconds(7 * 86'400));
-  EXPECT_EQ(IsolationTime(silent), seconds(86'400));
   EXPECT_TRUE(AllowsSite(silent, SiteName::Parse("a").value()));
-  EXPECT_FALSE(NamesApplication(silent, "ci"));
-  EXPECT_TRUE(AllowsScheme(silent, v1::EC_P256, v1::ECDSA_SHA256));
-  EXPECT_FALSE(AllowsScheme(silent, v1::EC_P256, v1::RSA_PSS_SHA256));
-  EXPECT_FALSE(AllowsScheme(silent, v1::EC_P256, v1::SCHEME_UNSPECIFIED));
+  EXPECT_FALSE(NamesApplication(here, "ci"));
+  EXPECT_TRUE(AllowsScheme(here, v1::EC_P256, v1::ECDSA_SHA256));
+  EXPECT_FALSE(AllowsScheme(here, v1::EC_P256, v1::RSA_PSS_SHA256));
+  EXPECT_FALSE(AllowsScheme(here, v1::EC_P256, v1::SCHEME_UNSPECIFIED));
 }
 
 TEST(Policy, MeansWhatItSays) {
   v1::KeyPolicy policy;
-  policy.set_max_signatures_per_activation(64);
   policy.set_min_destruction_wait_seconds(0);
-  policy.set_isolation(v1::STOP);
   policy.add_sites("a");
+  policy.add_applications("ci");
   policy.add_schemes(v1::RSA_PSS_SHA256);
-  EXPECT_EQ(SignaturesPerActivation(policy), 64U);
+  const InForce here = InForceAt(policy, "a");
   EXPECT_EQ(MinDestructionWait(policy), seconds(0));
-  EXPECT_EQ(IsolationTime(policy), seconds(0));
   EXPECT_TRUE(AllowsSite(policy, SiteName::Parse("a").value()));
   EXPECT_FALSE(AllowsSite(policy, SiteName::Parse("b").value()));
-  EXPECT_TRUE(AllowsScheme(policy, v1::RSA_2048, v1::RSA_PSS_SHA256));
-  EXPECT_FALSE(AllowsScheme(policy, v1::RSA_2048, v1::RSA_PKCS1_SHA256));
+  EXPECT_TRUE(NamesApplication(here, "ci"));
+  EXPECT_TRUE(AllowsScheme(here, v1::RSA_2048, v1::RSA_PSS_SHA256));
+  EXPECT_FALSE(AllowsScheme(here, v1::RSA_2048, v1::RSA_PKCS1_SHA256));
+}
+
+TEST(SitesWhere, SaysWhereInWords) {
+  const auto named = [](const InForce& there) { return NamesApplication(there, "ci"); };
+  v1::KeyPolicy policy;
+  EXPECT_EQ(SitesWhere(policy, named), "");
+  policy.add_applications("ci");
+  EXPECT_EQ(SitesWhere(policy, named), "every site");
+  AddSite(policy, "b").mutable_applications();
+  EXPECT_EQ(SitesWhere(policy, named), "every site but b");
+  for (const char* site : {"a", "b", "c"}) policy.add_sites(site);
+  EXPECT_EQ(SitesWhere(policy, named), "one of the sites a, c");
+  policy.clear_applications();
+  EXPECT_EQ(SitesWhere(policy, named), "");
+  policy.mutable_at_sites(0)->mutable_applications()->add_names("ci");
+  EXPECT_EQ(SitesWhere(policy, named), "site b");
+  policy.clear_sites();
+  EXPECT_EQ(SitesWhere(policy, named), "site b");
 }
 
 TEST(DestructionWait, IsWhatWasAskedForWithinThePolicy) {

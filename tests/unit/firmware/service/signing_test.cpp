@@ -150,7 +150,7 @@ TEST_F(SigningTest, NobodySignsWithTheAppliancesOwnKeys) {
 
 TEST_F(SigningTest, ADisabledKeyDoesNotSign) {
   const v1::Key key = MakeKey("k");
-  const auto allowed = *policy::MakeAuthorizedKey<policy::KeyAction::kChange>(alice, key);
+  const auto allowed = *policy::MakeAuthorizedKey<policy::KeyAction::kChange>(alice, key, site);
   const Mutation mutation = {"test", RequestId::Random(), {}, "test", Soon()};
   ASSERT_TRUE(store.Change(mutation, allowed, Disable).ok());
   const Result<v1::SignResponse> refused = Sign("k", digest);
@@ -193,6 +193,33 @@ TEST_F(SigningTest, KeepsToThePolicysSchemes) {
   EXPECT_EQ(Sign(alice, request).error().code(), Code::kPermissionDenied);
   request.set_scheme(v1::RSA_PSS_SHA256);
   EXPECT_TRUE(Sign(alice, request).ok());
+}
+
+TEST_F(SigningTest, GoesByThePolicyAtThisSiteAndSaysWhereElse) {
+  v1::KeyPolicy policy;
+  policy.add_applications("builder");
+  v1::SitePolicy& here = *policy.add_at_sites();
+  here.set_site("a");
+  here.mutable_applications()->add_names("nightly");
+  here.mutable_schemes()->add_schemes(v1::RSA_PSS_SHA256);
+  MakeKey("k", v1::RSA_2048, policy);
+  const policy::Principal nightly = Who(v1::APPLICATION, "nightly");
+  v1::SignRequest request = Request("k", digest);
+  request.set_scheme(v1::RSA_PSS_SHA256);
+  EXPECT_TRUE(Sign(nightly, request).ok());
+
+  const Error builder = Sign(Who(v1::APPLICATION, "builder"), request).error();
+  EXPECT_EQ(builder.code(), Code::kPermissionDenied);
+  EXPECT_THAT(builder.message(), HasSubstr("at this site, 'a'"));
+  EXPECT_THAT(builder.message(), HasSubstr("names the application at every site but a;"));
+  EXPECT_EQ(Records().back().outcome(), "permission_denied");
+
+  request.set_scheme(v1::RSA_PKCS1_SHA256);
+  const Error scheme = Sign(nightly, request).error();
+  EXPECT_EQ(scheme.code(), Code::kPermissionDenied);
+  EXPECT_EQ(scheme.message(),
+            "the policy of the key 'k' does not allow the scheme rsa-pkcs1-sha256 at this site, "
+            "'a', but at every site but a; ask there, or choose another scheme");
 }
 
 TEST_F(SigningTest, TellsACoreThatForgotTheKeyAndAsksAgain) {

@@ -41,7 +41,7 @@ class EngineTest : public testing::TestWithParam<test::TokenKind> {
   void OpenEngine() {
     auto vault = Vault::Open(token_.folder() / "vault");
     ASSERT_THAT(vault, Succeeds());
-    engine_ = std::make_unique<KeyEngine>(std::move(*vault));
+    engine_ = std::make_unique<KeyEngine>(std::move(*vault), *SiteName::Parse("a"));
     bench_ = std::make_unique<Workbench>(*session_);
   }
   void CloseEngine() { engine_.reset(); }

@@ -38,6 +38,27 @@ TEST_P(EngineSharingTest, WaitingOrdersShareWhatThePolicyAllows) {
   EXPECT_EQ(engine_->counters().activations, 1U);
 }
 
+TEST_P(EngineSharingTest, WhatThePolicySaysOfThisSiteCounts) {
+  KeyHeader header = Header();
+  header.policy.set_max_signatures_per_activation(8);
+  for (const char* site : {"a", "b"}) {  // The engine's is a.
+    v1::SitePolicy& own = *header.policy.add_at_sites();
+    own.set_site(site);
+    own.set_max_signatures_per_activation(site == std::string_view("a") ? 3 : 5);
+  }
+  const ReplicaBlob key = NewKey(header);
+  std::size_t asked = 0;
+  const auto answers =
+      engine_->Sign(*bench_, key.header.id, key.header.version, key.header.revision,
+                    Order(v1::ECDSA_SHA256), [&](std::size_t room) {
+                      asked = room;
+                      return std::vector<SignOrder>();
+                    });
+  ASSERT_EQ(answers.size(), 1U);
+  EXPECT_THAT(answers[0], Succeeds());
+  EXPECT_EQ(asked, 2U);
+}
+
 TEST_P(EngineSharingTest, WithoutThePolicyNobodyIsAsked) {
   const ReplicaBlob key = NewKey();
   bool asked = false;

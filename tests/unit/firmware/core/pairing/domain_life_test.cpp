@@ -17,7 +17,7 @@ class Engine {
   Engine(Place& place, const std::filesystem::path& folder) : place_(place) {
     auto vault = Vault::Open(folder);
     EXPECT_THAT(vault, Succeeds());
-    engine_ = std::make_unique<KeyEngine>(std::move(*vault));
+    engine_ = std::make_unique<KeyEngine>(std::move(*vault), *SiteName::Parse("a"));
     bench_ = std::make_unique<Workbench>(place_.session());
   }
 

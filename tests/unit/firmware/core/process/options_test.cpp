@@ -19,7 +19,7 @@ std::optional<Options> Parse(std::vector<std::string> words, int& exit_status) {
   return ParseOptions(static_cast<int>(argv.size()), argv.data(), exit_status);
 }
 
-const std::vector<std::string> kLeast = {"--channel-fd", "3",     "--data-dir", "/d",
+const std::vector<std::string> kLeast = {"--channel-fd", "3",     "--data-dir", "/d", "--site", "a",
                                          "--module",     "/m.so", "--token",    "t"};
 
 std::vector<std::string> With(std::vector<std::string> more) {
@@ -33,6 +33,7 @@ TEST(OptionsTest, ReadsTheLeastAndItsDefaults) {
   const auto options = Parse(kLeast, exit_status);
   ASSERT_TRUE(options);
   EXPECT_EQ(options->channel_fd, 3);
+  EXPECT_EQ(options->site, "a");
   EXPECT_EQ(options->sessions, 2U);
   EXPECT_FALSE(options->pin_fd);
   EXPECT_FALSE(options->initialize);

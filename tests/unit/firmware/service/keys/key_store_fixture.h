@@ -55,8 +55,8 @@ class KeyStoreFixture : public ::testing::Test {
 
   KeyStore::MayChange Allowed(const std::string& key) {
     static const policy::Principal kAlice = *policy::Principal::Make(v1::OPERATOR, "alice");
-    return *policy::MakeAuthorizedKey<policy::KeyAction::kChange>(kAlice,
-                                                                  directory_->Find(key)->key);
+    return *policy::MakeAuthorizedKey<policy::KeyAction::kChange>(
+        kAlice, directory_->Find(key)->key, *SiteName::Parse("a"));
   }
 
   Result<v1::Key> Change(const std::string& key, const std::string& request_id,

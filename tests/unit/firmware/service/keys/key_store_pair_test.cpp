@@ -84,11 +84,11 @@ class KeyStorePairTest : public KeyStoreFixture {
       request.set_request_id(request_id);
       request.set_key(directory.Find(id)->key.name());
       Bytes hash = HashRequest("KeyService/" + operation, request);
-      return store.Change(
-          {"KeyService/" + operation, *RequestId::Parse(request_id), hash, "operator/alice",
-           Soon()},
-          *policy::MakeAuthorizedKey<policy::KeyAction::kChange>(kAlice, directory.Find(id)->key),
-          transition);
+      return store.Change({"KeyService/" + operation, *RequestId::Parse(request_id), hash,
+                           "operator/alice", Soon()},
+                          *policy::MakeAuthorizedKey<policy::KeyAction::kChange>(
+                              kAlice, directory.Find(id)->key, *SiteName::Parse("b")),
+                          transition);
     }
 
     std::shared_ptr<FakeVault> vault = std::make_shared<FakeVault>();

@@ -61,5 +61,41 @@ TEST(OlderRuleTest, ASiteThatLostTheKeyMayHaveItStill) {
   EXPECT_TRUE(RuleAt(Replaced(once, KeyThat(v1::STOP, 0, {"a", "c"})), "b", false).holds);
 }
 
+// `key`, with another rule at one site.
+v1::Key At(v1::Key key, const std::string& site, v1::Isolation isolation,
+           std::uint32_t isolation_seconds = 0) {
+  v1::SitePolicy& own = *key.mutable_policy()->add_at_sites();
+  own.set_site(site);
+  own.set_isolation(isolation);
+  own.set_isolation_seconds(isolation_seconds);
+  return key;
+}
+
+TEST(OlderRuleTest, ASiteActsByItsOwnRule) {
+  const v1::Key key = At(KeyThat(v1::CONTINUE, 60), "b", v1::STOP);
+  EXPECT_EQ(RuleAt(key, "a", true).isolation, seconds(60));
+  EXPECT_EQ(RuleAt(key, "b", true).isolation, seconds(0));
+  EXPECT_EQ(RuleAt(key, "b", false).isolation, seconds(0));
+}
+
+TEST(OlderRuleTest, ARuleThatMovesFromSiteToSiteIsAnotherRule) {
+  const v1::Key at_a = At(KeyThat(v1::STOP, 0), "a", v1::CONTINUE, 60);
+  const v1::Key at_b = Replaced(at_a, At(KeyThat(v1::STOP, 0), "b", v1::CONTINUE, 60));
+  EXPECT_EQ(RuleAt(at_b, "a", true).isolation, seconds(0));
+  EXPECT_EQ(RuleAt(at_b, "a", false).isolation, seconds(60));
+  EXPECT_EQ(RuleAt(Replaced(at_a, KeyThat(v1::STOP, 0)), "a", false).isolation, seconds(60));
+  // The other way round, too: what was the same everywhere becomes stricter at one site.
+  const v1::Key stricter =
+      Replaced(KeyThat(v1::CONTINUE, 60), At(KeyThat(v1::CONTINUE, 60), "b", v1::STOP));
+  EXPECT_EQ(RuleAt(stricter, "b", false).isolation, seconds(60));
+  EXPECT_EQ(RuleAt(stricter, "b", true).isolation, seconds(0));
+}
+
+TEST(OlderRuleTest, SayingTheSameForASiteChangesNoRule) {
+  EXPECT_FALSE(
+      Replaced(KeyThat(v1::CONTINUE, 60), At(KeyThat(v1::CONTINUE, 60), "b", v1::CONTINUE, 60))
+          .has_older_rule());
+}
+
 }  // namespace
 }  // namespace twinseal::service

@@ -145,6 +145,16 @@ TEST_F(PairBarrierTest, NamesNobodyWhoMayNotGoOn) {
   EXPECT_THAT(Await(change, {}), IsEmpty());
 }
 
+TEST_F(PairBarrierTest, GoesByTheRuleThatTheKeyHasAtEachSite) {
+  v1::Key key = stops;
+  v1::SitePolicy& own = *key.mutable_policy()->add_at_sites();
+  own.set_site("c");
+  own.set_isolation(v1::CONTINUE);
+  own.set_isolation_seconds(10);
+  const std::int64_t until = SetClocks::kStart + 10'000 + kLease.count();
+  EXPECT_THAT(Await(Commit(), key), ElementsAre(Uninformed("c", until)));
+}
+
 // It was disabled without this site's hearing of it, so to this site it may be enabled still.
 TEST_F(PairBarrierTest, WhoHasNotHeardOfWhatWasBeforeMayActOnSomethingOlder) {
   v1::Key disabled = continues;

@@ -94,6 +94,27 @@ TEST_F(SiteLeaseTest, AKeyThatContinuesDoesSoForItsTime) {
   EXPECT_EQ(lease.isolated_since_unix_ms(), SetClocks::kStart + kLease.count());
 }
 
+TEST_F(SiteLeaseTest, GoesByTheRuleThatTheKeyHasAtThisSite) {
+  v1::Key stops_here = silent;
+  v1::Key continues_here = stop;
+  v1::Key stops_elsewhere = silent;
+  const auto add = [](v1::Key& key, const std::string& site, v1::Isolation isolation) {
+    v1::SitePolicy& own = *key.mutable_policy()->add_at_sites();
+    own.set_site(site);
+    own.set_isolation(isolation);
+  };
+  add(stops_here, "a", v1::STOP);
+  add(continues_here, "a", v1::CONTINUE);
+  add(stops_elsewhere, "b", v1::STOP);
+  lease.Start();
+  Look();
+  CutOff();
+  clocks.Pass(kLease);
+  EXPECT_THAT(lease.MaySign(stops_here), FailsWith(Code::kUnavailable, "does not sign at a site"));
+  EXPECT_THAT(lease.MaySign(continues_here), Succeeds());
+  EXPECT_THAT(lease.MaySign(stops_elsewhere), Succeeds());
+}
+
 TEST_F(SiteLeaseTest, IsTakenUpAgainAsSoonAsTheViewIsLevel) {
   lease.Start();
   Look();
