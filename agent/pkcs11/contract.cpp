@@ -64,6 +64,17 @@ ProtobufCBinaryData Data(const Bytes& bytes) {
 
 char* Text(const std::string& text) { return const_cast<char*>(text.c_str()); }
 
+// The least of any site's: which site will sign is not known here.
+std::uint32_t SignaturesPerActivation(const Twinseal__V1__KeyPolicy* policy) {
+  if (policy == nullptr) return 1;
+  std::uint32_t least = std::max(policy->max_signatures_per_activation, 1U);
+  for (std::size_t i = 0; i < policy->n_at_sites; ++i) {
+    const std::uint32_t there = policy->at_sites[i]->max_signatures_per_activation;
+    if (there != 0) least = std::min(least, there);
+  }
+  return least;
+}
+
 Result<KeyFacts> FactsOf(const Twinseal__V1__Key& key) {
   KeyFacts facts{};
   TWINSEAL_ASSIGN_OR_RETURN(facts.id, KeyId::FromHex(key.key_id));
@@ -71,8 +82,7 @@ Result<KeyFacts> FactsOf(const Twinseal__V1__Key& key) {
   facts.algorithm = static_cast<v1::Algorithm>(key.algorithm);
   facts.state = static_cast<v1::KeyState>(key.state);
   facts.current_version = key.current_version;
-  facts.signatures_per_activation =
-      key.policy == nullptr ? 1 : std::max(key.policy->max_signatures_per_activation, 1U);
+  facts.signatures_per_activation = SignaturesPerActivation(key.policy);
   for (std::size_t i = 0; i < key.n_versions; ++i) {
     if (key.versions[i]->version != i + 1) return Unreadable();
     const BytesView der = View(key.versions[i]->public_key_der);
