@@ -45,6 +45,7 @@ void AddCreate(CLI::App& group, Commands& commands) {
   app->footer(
       "Example: twinseal key create code-signing --algorithm ec-p256 --application builder");
   app->callback([options, &commands] {
+    options->policy.Check();
     commands.Select({fmt::format("making key {}", Printable(options->name)),
                      [options](Context& context) -> Status {
                        v1::CreateKeyRequest request;

@@ -187,11 +187,16 @@ void AddPolicySet(CLI::App& group, Commands& commands) {
   AddRequestId(*app, options->request_id);
   AddOutput(*app, options->form);
   app->footer(
-      "Lists are replaced, not added to.\n"
-      "Example: twinseal key policy set code-signing --application builder --application nightly");
+      "Lists are replaced, not added to. What is said of a site, with the options that end in\n"
+      "-at, takes the place of the rest there; what is not said of it is as elsewhere.\n"
+      "Examples:\n"
+      "  twinseal key policy set code-signing --application builder --application nightly\n"
+      "  twinseal key policy set code-signing --no-application-at b --isolation-at b=stop\n"
+      "  twinseal key policy set code-signing --as-elsewhere b");
   app->callback([options, &commands] {
     if (!options->policy.any())
       throw CLI::RequiredError("at least one change, as --application NAME,");
+    options->policy.Check();
     commands.Select(
         {"changing the policy of key " + Printable(options->key),
          [options](Context& context) -> Status {

@@ -47,6 +47,7 @@ void PolicyOptions::AddTo(CLI::App& app, bool clearing) {
       ->check(CLI::Range(1U, 4'294'967'295U));
   AddDuration(app, "--min-destruction-wait", min_wait_,
               with_default("Least time between `key destroy` and destruction, as 7d or 12h", "7d"));
+  at_sites_.AddTo(app, clearing);
 }
 
 void PolicyOptions::ApplyTo(v1::KeyPolicy& policy) const {
@@ -62,13 +63,14 @@ void PolicyOptions::ApplyTo(v1::KeyPolicy& policy) const {
   // ParseDuration's limit of 100 years fits into 32 bits.
   if (min_wait_.count() >= 0)
     policy.set_min_destruction_wait_seconds(static_cast<std::uint32_t>(min_wait_.count()));
+  at_sites_.ApplyTo(policy);
 }
 
 bool PolicyOptions::any() const {
   return !applications_.empty() || !schemes_.empty() || !sites_.empty() || no_application_ ||
          any_scheme_ || any_site_ || max_signatures_ != 0 ||
          isolation_ != v1::ISOLATION_UNSPECIFIED || isolation_seconds_ != 0 ||
-         min_wait_.count() >= 0;
+         min_wait_.count() >= 0 || at_sites_.any();
 }
 
 }  // namespace twinseal::cli

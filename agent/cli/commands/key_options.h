@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/cli/commands/site_policy_options.h"
 #include "twinseal/v1/keys.pb.h"
 
 namespace CLI {
@@ -20,6 +21,9 @@ class PolicyOptions {
   // The object must outlive the parsing. `clearing` adds options that empty the lists, for a policy
   // that there is.
   void AddTo(CLI::App& app, bool clearing);
+
+  // Throws CLI::ValidationError when options contradict each other in a way that CLI11 cannot see.
+  void Check() const { at_sites_.Check(); }
 
   // Puts what was said into `policy`.
   void ApplyTo(v1::KeyPolicy& policy) const;
@@ -38,6 +42,7 @@ class PolicyOptions {
   v1::Isolation isolation_ = v1::ISOLATION_UNSPECIFIED;
   std::uint32_t isolation_seconds_ = 0;
   std::chrono::seconds min_wait_{-1};
+  SitePolicyOptions at_sites_;
 };
 
 }  // namespace twinseal::cli

@@ -8,12 +8,12 @@
 #include "agent/cli/words.h"
 #include "common/base/bytes.h"
 #include "common/crypto/digest.h"
+#include "common/policy/in_force.h"
 
 namespace twinseal::cli {
 namespace {
 
 // What the contract says of fields that are not set (keys.proto).
-constexpr std::uint32_t kDefaultIsolationSeconds = 86'400;
 constexpr std::uint32_t kDefaultMinDestructionWaitSeconds = 7 * 86'400;
 
 template <typename List>
@@ -23,25 +23,43 @@ std::string Joined(const List& list, const std::string& none) {
   return joined.empty() ? none : joined;
 }
 
+std::string SchemesText(const google::protobuf::RepeatedField<int>& schemes) {
+  std::vector<std::string> words;
+  for (const int scheme : schemes) words.push_back(Word(static_cast<v1::Scheme>(scheme)));
+  return Joined(words, "each that fits");
+}
+
+std::string IsolationText(const policy::InForce& there) {
+  return there.isolation_time.count() == 0 ? "stop"
+                                           : "continue for " + FormatDuration(there.isolation_time);
+}
+
+// What the site has of its own.
+void AddSitePolicy(Fields& fields, const v1::KeyPolicy& policy, const v1::SitePolicy& own) {
+  const policy::InForce there = policy::InForceAt(policy, own.site());
+  const auto add = [&](const std::string& what, const std::string& value) {
+    fields.Add(what + " at " + Printable(own.site()), value);
+  };
+  if (own.has_applications()) add("Applications", Joined(there.applications, "none"));
+  if (own.has_schemes()) add("Schemes", SchemesText(there.schemes));
+  if (own.max_signatures_per_activation() != 0) {
+    add("Signatures per activation", fmt::format("{}", there.signatures_per_activation));
+  }
+  if (own.isolation() != v1::ISOLATION_UNSPECIFIED) add("When isolated", IsolationText(there));
+}
+
 void AddPolicy(Fields& fields, const v1::KeyPolicy& policy) {
-  std::vector<std::string> schemes;
-  for (const int scheme : policy.schemes())
-    schemes.push_back(Word(static_cast<v1::Scheme>(scheme)));
-  const std::uint32_t shared = policy.max_signatures_per_activation();
-  const std::uint32_t isolation =
-      policy.isolation_seconds() == 0 ? kDefaultIsolationSeconds : policy.isolation_seconds();
+  const policy::InForce elsewhere = policy::InForceElsewhere(policy);
   const std::uint32_t wait = policy.has_min_destruction_wait_seconds()
                                  ? policy.min_destruction_wait_seconds()
                                  : kDefaultMinDestructionWaitSeconds;
-  fields.Add("Applications", Joined(policy.applications(), "none"));
-  fields.Add("Schemes", Joined(schemes, "each that fits"));
+  fields.Add("Applications", Joined(elsewhere.applications, "none"));
+  fields.Add("Schemes", SchemesText(elsewhere.schemes));
   fields.Add("Sites", Joined(policy.sites(), "all"));
-  fields.Add("Signatures per activation", fmt::format("{}", shared == 0 ? 1 : shared));
-  fields.Add("When isolated",
-             policy.isolation() == v1::STOP
-                 ? "stop"
-                 : "continue for " + FormatDuration(std::chrono::seconds(isolation)));
+  fields.Add("Signatures per activation", fmt::format("{}", elsewhere.signatures_per_activation));
+  fields.Add("When isolated", IsolationText(elsewhere));
   fields.Add("Least wait before destruction", FormatDuration(std::chrono::seconds(wait)));
+  for (const v1::SitePolicy& own : policy.at_sites()) AddSitePolicy(fields, policy, own);
 }
 
 std::string Versions(const v1::Key& key) {

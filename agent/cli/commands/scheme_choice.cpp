@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "common/crypto/algorithms.h"
+#include "common/policy/in_force.h"
 
 namespace twinseal::cli {
 namespace {
@@ -12,6 +13,38 @@ namespace {
 Error UnknownAlgorithm() {
   return Error(Code::kUnimplemented,
                "the key's algorithm is not one that this program knows; update it");
+}
+
+bool Allows(const policy::InForce& there, v1::Scheme scheme) {
+  return there.schemes.empty() ||
+         std::find(there.schemes.begin(), there.schemes.end(), scheme) != there.schemes.end();
+}
+
+bool AllowedEverywhere(const v1::KeyPolicy& policy, v1::Scheme scheme) {
+  return Allows(policy::InForceElsewhere(policy), scheme) &&
+         std::all_of(policy.at_sites().begin(), policy.at_sites().end(),
+                     [&](const v1::SitePolicy& own) {
+                       return Allows(policy::InForceAt(policy, own.site()), scheme);
+                     });
+}
+
+// Which site will sign is not known here, so a scheme that every site allows goes first.
+v1::Scheme Choose(const v1::KeyPolicy& policy, v1::Scheme usual) {
+  std::vector<v1::Scheme> candidates = {usual};
+  for (const int scheme : policy.schemes()) candidates.push_back(static_cast<v1::Scheme>(scheme));
+  for (const v1::SitePolicy& own : policy.at_sites()) {
+    for (const int scheme : own.schemes().schemes()) {
+      candidates.push_back(static_cast<v1::Scheme>(scheme));
+    }
+  }
+  const policy::InForce elsewhere = policy::InForceElsewhere(policy);
+  for (const v1::Scheme scheme : candidates) {
+    if (AllowedEverywhere(policy, scheme)) return scheme;
+  }
+  for (const v1::Scheme scheme : candidates) {
+    if (Allows(elsewhere, scheme)) return scheme;
+  }
+  return usual;
 }
 
 }  // namespace
@@ -24,12 +57,7 @@ Result<v1::Scheme> SchemeToSign(Remote& remote, const std::string& key, v1::Sche
                             Call<v1::Key>(remote, "KeyService/GetKey", request));
   const crypto::AlgorithmInfo* const algorithm = crypto::Find(found.algorithm());
   if (algorithm == nullptr) return UnknownAlgorithm();
-  const auto& allowed = found.policy().schemes();
-  if (allowed.empty() ||
-      std::find(allowed.begin(), allowed.end(), algorithm->usual_scheme) != allowed.end()) {
-    return algorithm->usual_scheme;
-  }
-  return static_cast<v1::Scheme>(allowed.Get(0));
+  return Choose(found.policy(), algorithm->usual_scheme);
 }
 
 Result<std::vector<v1::Scheme>> SchemesToVerify(const v1::Key& key, v1::Scheme wanted) {

@@ -10,8 +10,9 @@
 
 namespace twinseal::cli {
 
-// `wanted` when there is one. Else the algorithm's usual scheme where the key's policy has it, else
-// the policy's first.
+// `wanted` when there is one. Else the algorithm's usual scheme where the key's policy has it at
+// every site, else the first that it has at every site; when there is none, at those sites of which
+// the policy says nothing of their own.
 Result<v1::Scheme> SchemeToSign(Remote& remote, const std::string& key, v1::Scheme wanted);
 
 // `wanted` alone when there is one, else each that fits the key: a policy may have allowed others

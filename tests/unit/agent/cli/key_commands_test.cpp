@@ -111,6 +111,19 @@ TEST_F(KeyCommands, WrongUsageIsToldAndNothingIsAsked) {
        "twinseal: key policy set: at least one change, as --application NAME, is required; see "
        "`twinseal key policy set "
        "--help`\n"},
+      {{"key", "policy", "set", "release", "--application-at", "builder"},
+       "twinseal: key policy set: --application-at: 'builder' is not SITE=NAME; see `twinseal key "
+       "policy set --help`\n"},
+      {{"key", "policy", "set", "release", "--max-signatures-per-activation-at", "b=0"},
+       "twinseal: key policy set: --max-signatures-per-activation-at: '0' is no number from 1 on; "
+       "see `twinseal key policy set --help`\n"},
+      {{"key", "policy", "set", "release", "--application-at", "b=x", "--no-application-at", "b"},
+       "twinseal: key policy set: --no-application-at: excludes --application-at for the same "
+       "site, b; see `twinseal key policy set --help`\n"},
+      {{"key", "create", "release", "--algorithm", "ec-p256", "--isolation-at", "b=stop",
+        "--isolation-at", "b=continue"},
+       "twinseal: key create: --isolation-at: there is more than one value for site b; see "
+       "`twinseal key create --help`\n"},
       {{"key", "create", "release", "--algorithm", "ec-p256", "--storage", "disk"},
        "twinseal: key create: --storage: 'disk' is no storage; there are vault, token; see "
        "`twinseal key create --help`\n"},
@@ -191,7 +204,8 @@ TEST_F(KeyCommands, ShowPrintsTheContractAsJson) {
     "maxSignaturesPerActivation": 0,
     "isolation": "unspecified",
     "isolationSeconds": 0,
-    "sites": []
+    "sites": [],
+    "atSites": []
   },
   "revision": "1",
   "createdUnixMs": "1795233906789",
@@ -336,6 +350,104 @@ TEST_F(KeyCommands, PolicySetKeepsWhatWasNotNamed) {
   const auto request = appliances.Last<v1::SetKeyPolicyRequest>("KeyService/SetKeyPolicy");
   EXPECT_EQ(request.policy().applications_size(), 0);
   EXPECT_EQ(request.policy().isolation(), v1::STOP);
+}
+
+TEST_F(KeyCommands, WhatDiffersAtASiteIsSentAndShown) {
+  const Outcome made = Twinseal({"key",
+                                 "create",
+                                 "release",
+                                 "--algorithm",
+                                 "rsa-3072",
+                                 "--application",
+                                 "builder",
+                                 "--application-at",
+                                 "a=builder",
+                                 "--application-at",
+                                 "a=nightly",
+                                 "--no-application-at",
+                                 "b",
+                                 "--scheme-at",
+                                 "a=rsa-pss-sha256",
+                                 "--any-scheme-at",
+                                 "b",
+                                 "--max-signatures-per-activation-at",
+                                 "b=16",
+                                 "--isolation-at",
+                                 "b=continue",
+                                 "--isolation-seconds-at",
+                                 "b=60"});
+  EXPECT_EQ(made.status, ExitStatus::kDone) << made.err;
+  const auto request = appliances.Last<v1::CreateKeyRequest>("KeyService/CreateKey");
+  const v1::KeyPolicy& policy = request.policy();
+  ASSERT_EQ(policy.at_sites_size(), 2);
+  const v1::SitePolicy& a = policy.at_sites(0);
+  EXPECT_EQ(a.site(), "a");
+  EXPECT_THAT(a.applications().names(), ElementsAre("builder", "nightly"));
+  EXPECT_THAT(a.schemes().schemes(), ElementsAre(v1::RSA_PSS_SHA256));
+  EXPECT_EQ(a.isolation(), v1::ISOLATION_UNSPECIFIED);
+  const v1::SitePolicy& b = policy.at_sites(1);
+  EXPECT_EQ(b.site(), "b");
+  EXPECT_TRUE(b.has_applications());
+  EXPECT_EQ(b.applications().names_size(), 0);
+  EXPECT_TRUE(b.has_schemes());
+  EXPECT_EQ(b.schemes().schemes_size(), 0);
+  EXPECT_EQ(b.max_signatures_per_activation(), 16U);
+  EXPECT_EQ(b.isolation(), v1::CONTINUE);
+  EXPECT_EQ(b.isolation_seconds(), 60U);
+
+  *key.mutable_policy() = policy;
+  EXPECT_EQ(Twinseal({"key", "policy", "show", "release"}).out,
+            "Applications:                   builder\n"
+            "Schemes:                        each that fits\n"
+            "Sites:                          all\n"
+            "Signatures per activation:      1\n"
+            "When isolated:                  continue for 1d\n"
+            "Least wait before destruction:  7d\n"
+            "Applications at a:              builder, nightly\n"
+            "Schemes at a:                   rsa-pss-sha256\n"
+            "Applications at b:              none\n"
+            "Schemes at b:                   each that fits\n"
+            "Signatures per activation at b: 16\n"
+            "When isolated at b:             continue for 1m\n");
+}
+
+TEST_F(KeyCommands, PolicySetKeepsWhatWasNotNamedOfASite) {
+  for (const char* site : {"a", "b", "c"}) {
+    v1::SitePolicy& own = *key.mutable_policy()->add_at_sites();
+    own.set_site(site);
+    own.mutable_applications()->add_names("builder");
+    own.set_isolation(v1::CONTINUE);
+    own.set_isolation_seconds(60);
+  }
+  const Outcome outcome =
+      Twinseal({"key", "policy", "set", "release", "--as-elsewhere", "a", "--as-elsewhere", "c",
+                "--scheme-at", "c=ecdsa-sha256", "--isolation-at", "b=stop", "--output", "json"});
+  EXPECT_EQ(outcome.status, ExitStatus::kDone) << outcome.err;
+  EXPECT_THAT(outcome.out, ::testing::HasSubstr(R"(  "atSites": [
+    {
+      "site": "b",
+      "applications": {
+        "names": [
+          "builder"
+        ]
+      },
+      "maxSignaturesPerActivation": 0,
+      "isolation": "stop",
+      "isolationSeconds": 0
+    },
+    {
+      "site": "c",
+      "schemes": {
+        "schemes": [
+          "ecdsa-sha256"
+        ]
+      },
+      "maxSignaturesPerActivation": 0,
+      "isolation": "unspecified",
+      "isolationSeconds": 0
+    }
+  ],
+)"));
 }
 
 TEST_F(KeyCommands, ASiteThatCouldNotBeToldIsWarnedOf) {

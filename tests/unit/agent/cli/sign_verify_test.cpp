@@ -221,6 +221,25 @@ TEST_F(SignVerify, TheSchemeIsTheUsualOneThePolicysOrTheUsers) {
   EXPECT_EQ(appliances.Last<v1::SignRequest>("SigningService/Sign").scheme(), v1::RSA_PSS_SHA384);
 }
 
+TEST_F(SignVerify, TheSchemeIsOneThatEverySiteAllows) {
+  const std::vector<std::string> sign = {
+      "sign", "--key", "release", "--in", File("release.tar", "the release"), "--out", Path("sig")};
+  const auto used = [&] {
+    Twinseal(sign);
+    return appliances.Last<v1::SignRequest>("SigningService/Sign").scheme();
+  };
+  key.set_algorithm(v1::RSA_2048);
+  v1::SitePolicy& own = *key.mutable_policy()->add_at_sites();
+  own.set_site("b");
+  own.set_max_signatures_per_activation(2);
+  EXPECT_EQ(used(), v1::RSA_PKCS1_SHA256);
+  own.mutable_schemes()->add_schemes(v1::RSA_PSS_SHA512);
+  EXPECT_EQ(used(), v1::RSA_PSS_SHA512);
+  // None is allowed at both.
+  key.mutable_policy()->add_schemes(v1::RSA_PSS_SHA384);
+  EXPECT_EQ(used(), v1::RSA_PSS_SHA384);
+}
+
 TEST_F(SignVerify, Ed25519GetsTheMessageItselfUnlessItIsTooLong) {
   key.set_algorithm(v1::ED25519);
   Twinseal({"sign", "--key", "release", "--in", File("short", "message"), "--out", Path("sig")});
