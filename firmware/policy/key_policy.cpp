@@ -80,8 +80,10 @@ Status CheckAtSite(const std::string& in, const v1::KeyPolicy& policy,
   const Result<SiteName> site = SiteName::Parse(own.site());
   if (!site.ok()) return Bad(in + ".site", site.error().message());
   if (!AllowsSite(policy, *site)) {
-    return Bad(in + ".site",
-               fmt::format("policy.sites does not name {}, so the key is not there", own.site()));
+    return Bad(
+        in + ".site",
+        fmt::format("policy.sites does not name {}, so the key is not there; leave its entry out",
+                    own.site()));
   }
   if (!own.has_applications() && !own.has_schemes() && own.max_signatures_per_activation() == 0 &&
       own.isolation() == v1::ISOLATION_UNSPECIFIED && own.isolation_seconds() == 0) {
