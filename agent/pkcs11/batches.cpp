@@ -1,6 +1,7 @@
 #include "agent/pkcs11/batches.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 namespace twinseal::pkcs11 {
@@ -40,7 +41,10 @@ std::vector<Batches::Order*> Batches::WaitToLead(const Contract::Signing& signin
   const MutexLock lock(mutex_);
   Line& line = lines_[signing];
   line.waiting.push_back(&order);
-  while (!order.signature && (line.running == kMostRunning || line.waiting.front() != &order)) {
+  const auto leads = [&] {
+    return line.running < kMostRunning && !line.waiting.empty() && line.waiting.front() == &order;
+  };
+  while (!order.signature && !leads()) {
     const auto place = std::ranges::find(line.waiting, &order);
     if (place == line.waiting.end()) {
       order.moved.Wait(mutex_);  // It is under way: somebody leads it.
@@ -58,9 +62,19 @@ std::vector<Batches::Order*> Batches::WaitToLead(const Contract::Signing& signin
   return together;
 }
 
+// The others wait for whoever leads, so nothing is thrown past them.
 Result<std::vector<Bytes>> Batches::SignAll(const Contract::Signing& signing,
                                             const std::vector<Order*>& orders,
                                             Time deadline) const {
+  try {
+    return AskFor(signing, orders, deadline);
+  } catch (const std::bad_alloc&) {
+    return Error(Code::kInternal, "this process has no memory left");
+  }
+}
+
+Result<std::vector<Bytes>> Batches::AskFor(const Contract::Signing& signing,
+                                           const std::vector<Order*>& orders, Time deadline) const {
   if (orders.size() == 1) {
     TWINSEAL_ASSIGN_OR_RETURN(Bytes signature,
                               contract_.Sign(signing, orders.front()->digest, Left(deadline)));

@@ -44,6 +44,8 @@ class Batches {
   static void GiveUp(Line& line, Order& order);
   Result<std::vector<Bytes>> SignAll(const Contract::Signing& signing,
                                      const std::vector<Order*>& orders, Time deadline) const;
+  Result<std::vector<Bytes>> AskFor(const Contract::Signing& signing,
+                                    const std::vector<Order*>& orders, Time deadline) const;
   void Deliver(const Contract::Signing& signing, const std::vector<Order*>& orders,
                const Result<std::vector<Bytes>>& signatures) TWINSEAL_EXCLUDES(mutex_);
 

@@ -152,7 +152,16 @@ Result<v1::SignResponse> FakeDomain::Sign(const v1::SignRequest& request) const 
   return response;
 }
 
+void FakeDomain::Share(const std::string& name, std::uint32_t most) {
+  const MutexLock lock(mutex_);
+  records_.at(name).key.mutable_policy()->set_max_signatures_per_activation(most);
+}
+
 Result<v1::SignBatchResponse> FakeDomain::SignBatch(const v1::SignBatchRequest& request) const {
+  const auto size = static_cast<std::size_t>(request.digests_size());
+  std::size_t largest = largest_batch_.load();
+  while (size > largest && !largest_batch_.compare_exchange_weak(largest, size)) {
+  }
   const auto signer = [&]() -> Result<Record> {
     const MutexLock lock(mutex_);
     const Record* const record = Find(request.key());

@@ -1,6 +1,7 @@
 // The keys of a domain, in this process's memory: what the sites of a pair have in common.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <set>
@@ -31,6 +32,10 @@ class FakeDomain {
   // Version n + 1 with a key of its own.
   void Rotate(const std::string& name) TWINSEAL_EXCLUDES(mutex_);
   void SetState(const std::string& name, v1::KeyState state) TWINSEAL_EXCLUDES(mutex_);
+  // How many signatures may share an activation by the key's policy; 1 for a new key.
+  void Share(const std::string& name, std::uint32_t most) TWINSEAL_EXCLUDES(mutex_);
+  // Of those that were asked for.
+  std::size_t largest_batch() const { return largest_batch_.load(); }
   // It is in listings, and nobody may see more of it: so a key looks that goes meanwhile.
   void Veil(const std::string& name) TWINSEAL_EXCLUDES(mutex_);
 
@@ -63,6 +68,7 @@ class FakeDomain {
   mutable Mutex mutex_;
   std::map<std::string, Record, std::less<>> records_ TWINSEAL_GUARDED_BY(mutex_);
   std::map<std::string, std::string> names_ TWINSEAL_GUARDED_BY(mutex_);  // By id.
+  mutable std::atomic<std::size_t> largest_batch_{0};
   std::set<std::string> create_ids_ TWINSEAL_GUARDED_BY(mutex_);
 };
 
