@@ -82,7 +82,7 @@ Module::SessionCount Module::CountSessions(CK_SLOT_ID slot) const {
   for (const auto& [handle, session] : sessions_) {
     if (session->slot() != slot) continue;
     ++count.all;
-    if ((session->Info().flags & CKF_RW_SESSION) != 0) ++count.writable;
+    if (session->writable()) ++count.writable;
   }
   return count;
 }

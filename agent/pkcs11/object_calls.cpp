@@ -41,7 +41,7 @@ Done SetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_AT
 
 Done DestroyObject(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object) {
   TWINSEAL_ASSIGN_OR_RETURN(const InSession in, In(session));
-  if ((in->Info().flags & CKF_RW_SESSION) == 0) return Failure(CKR_SESSION_READ_ONLY);
+  if (!in->writable()) return Failure(CKR_SESSION_READ_ONLY);
   return DestroyKeyOf(in->token(), object);
 }
 
@@ -56,7 +56,7 @@ Done GenerateKeyPair(CK_SESSION_HANDLE session, CK_MECHANISM* mechanism,
                             ReadTemplate(public_template, public_count));
   TWINSEAL_ASSIGN_OR_RETURN(const Attributes for_private,
                             ReadTemplate(private_template, private_count));
-  if ((in->Info().flags & CKF_RW_SESSION) == 0) return Failure(CKR_SESSION_READ_ONLY);
+  if (!in->writable()) return Failure(CKR_SESSION_READ_ONLY);
   TWINSEAL_ASSIGN_OR_RETURN(const KeyPairHandles made,
                             MakeKeyPair(in->token(), *mechanism, for_public, for_private));
   *public_key = made.public_key;

@@ -35,6 +35,7 @@ class [[nodiscard]] Outcome {
   T& value() & { return std::get<0>(held_); }
   T&& value() && { return std::get<0>(std::move(held_)); }
   T& operator*() & { return value(); }
+  const T& operator*() const& { return std::get<0>(held_); }
   T&& operator*() && { return std::move(*this).value(); }
   T* operator->() { return &value(); }
   // Only when not ok().

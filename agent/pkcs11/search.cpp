@@ -60,7 +60,7 @@ Done Search::FetchMore() {
   }
   TWINSEAL_ASSIGN_OR_RETURN(const auto connection, token_->Connect());
   TWINSEAL_ASSIGN_OR_RETURN(KeyPage page, connection->contract().ListKeys(page_));
-  for (const KeyFacts& key : page.keys) Add(key);
+  for (KeyFacts& key : page.keys) Add(std::make_shared<const KeyFacts>(std::move(key)));
   page_ = std::move(page.next);
   done_ = page_.empty();
   return {};
@@ -68,31 +68,27 @@ Done Search::FetchMore() {
 
 // A key that is not there, or not for this client, is not found.
 Done Search::FetchOne(const std::string& key) {
-  TWINSEAL_ASSIGN_OR_RETURN(const auto connection, token_->Connect());
-  Result<KeyFacts> facts = connection->contract().GetKey(key);
-  if (facts.ok()) {
-    Add(*token_->Keep(*std::move(facts)));
-    return {};
-  }
-  const Code code = facts.error().code();
-  if (code == Code::kNotFound || code == Code::kPermissionDenied) return {};
-  return facts.error();
+  const Outcome<std::shared_ptr<const KeyFacts>> facts = token_->Fetch(key);
+  if (!facts.ok() && facts.error().rv == CKR_OBJECT_HANDLE_INVALID) return {};
+  if (!facts.ok()) return facts.error();
+  Add(*facts);
+  return {};
 }
 
-void Search::Add(const KeyFacts& key) {
-  if (!IsShown(key)) return;
-  candidates_.push_back({{key.id, key.current_version, true}, key});
-  for (std::uint32_t version = key.current_version; version > 0; --version)
-    candidates_.push_back({{key.id, version, false}, key});
+void Search::Add(const std::shared_ptr<const KeyFacts>& key) {
+  if (!IsShown(*key)) return;
+  candidates_.push_back({{key->id, key->current_version, true}, key});
+  for (std::uint32_t version = key->current_version; version > 0; --version)
+    candidates_.push_back({{key->id, version, false}, key});
 }
 
 // First by what is known already, the cheapest first; only what that leaves open is fetched.
 Outcome<bool> Search::Matches(const Candidate& candidate) const {
   const auto& [object, key] = candidate;
-  const Attributes listed = ListedAttributesOf(object, key);
+  const Attributes listed = ListedAttributesOf(object, *key);
   if (!Agree(wanted_, listed)) return false;
   if (Holds(wanted_, listed)) return true;
-  const Attributes known = KnownAttributesOf(object, key, token_->needs_login());
+  const Attributes known = KnownAttributesOf(object, *key, token_->needs_login());
   if (!Agree(wanted_, known)) return false;
   if (Holds(wanted_, known)) return true;
   Outcome<std::shared_ptr<const KeyFacts>> facts = token_->Facts(object.key, object.version);

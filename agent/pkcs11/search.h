@@ -23,12 +23,12 @@ class Search {
  private:
   struct Candidate {
     ObjectRef object;
-    KeyFacts key;
+    std::shared_ptr<const KeyFacts> key;  // All that one key brings share them.
   };
 
   Done FetchMore();
   Done FetchOne(const std::string& key);
-  void Add(const KeyFacts& key);
+  void Add(const std::shared_ptr<const KeyFacts>& key);
   Outcome<bool> Matches(const Candidate& candidate) const;
 
   Token* token_;

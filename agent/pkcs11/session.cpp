@@ -33,10 +33,9 @@ void Write(const Bytes& bytes, Output output) { std::ranges::copy(bytes, output.
 }  // namespace
 
 CK_SESSION_INFO Session::Info() const {
-  const bool writable = (flags_ & CKF_RW_SESSION) != 0;
   const CK_STATE state = token_.logged_in()
-                             ? (writable ? CKS_RW_USER_FUNCTIONS : CKS_RO_USER_FUNCTIONS)
-                             : (writable ? CKS_RW_PUBLIC_SESSION : CKS_RO_PUBLIC_SESSION);
+                             ? (writable() ? CKS_RW_USER_FUNCTIONS : CKS_RO_USER_FUNCTIONS)
+                             : (writable() ? CKS_RW_PUBLIC_SESSION : CKS_RO_PUBLIC_SESSION);
   return {slot_, state, flags_, 0};
 }
 
@@ -68,12 +67,8 @@ Done Session::FindFinal() {
 
 Done Session::DigestInit(const CK_MECHANISM* mechanism) {
   const MutexLock lock(mutex_);
-  if (mechanism == nullptr && UnderWay<Digesting>(operation_) != nullptr) {
-    operation_ = {};
-    return {};
-  }
-  if (mechanism == nullptr) return Failure(CKR_ARGUMENTS_BAD);
-  if (operation_.index() != 0) return Failure(CKR_OPERATION_ACTIVE);
+  TWINSEAL_ASSIGN_OR_RETURN(const bool begins, Begins<Digesting>(mechanism));
+  if (!begins) return {};
   const Mechanism* const known = FindMechanism(mechanism->mechanism);
   if (known == nullptr || known->use != Mechanism::Use::kDigest)
     return Failure(CKR_MECHANISM_INVALID);
@@ -107,13 +102,20 @@ Done Session::Digest(std::optional<BytesView> data, Output output) {
 }
 
 template <typename Kind>
-Done Session::Start(const CK_MECHANISM* mechanism, CK_OBJECT_HANDLE key, bool with_private_key) {
+Outcome<bool> Session::Begins(const CK_MECHANISM* mechanism) {
   if (mechanism == nullptr && UnderWay<Kind>(operation_) != nullptr) {
     operation_ = {};
-    return {};
+    return false;
   }
   if (mechanism == nullptr) return Failure(CKR_ARGUMENTS_BAD);
   if (operation_.index() != 0) return Failure(CKR_OPERATION_ACTIVE);
+  return true;
+}
+
+template <typename Kind>
+Done Session::Start(const CK_MECHANISM* mechanism, CK_OBJECT_HANDLE key, bool with_private_key) {
+  TWINSEAL_ASSIGN_OR_RETURN(const bool begins, Begins<Kind>(mechanism));
+  if (!begins) return {};
   if (with_private_key && !token_.open()) return Failure(CKR_USER_NOT_LOGGED_IN);
   const std::optional<ObjectRef> object = token_.handles().Find(key);
   if (!object) return Failure(CKR_KEY_HANDLE_INVALID);
@@ -122,9 +124,9 @@ Done Session::Start(const CK_MECHANISM* mechanism, CK_OBJECT_HANDLE key, bool wi
   if (!facts.ok() && facts.error().rv == CKR_OBJECT_HANDLE_INVALID)
     return Failure(CKR_KEY_HANDLE_INVALID, facts.error().why);
   if (!facts.ok()) return facts.error();
-  const v1::Algorithm algorithm = (*facts)->algorithm;
-  TWINSEAL_ASSIGN_OR_RETURN(SignatureInput input, SignatureInput::Begin(*mechanism, algorithm));
-  operation_ = Kind{{*object, algorithm, std::move(input)}};
+  TWINSEAL_ASSIGN_OR_RETURN(SignatureInput input,
+                            SignatureInput::Begin(*mechanism, (*facts)->algorithm));
+  operation_ = Kind{{*object, *std::move(facts), std::move(input)}};
   return {};
 }
 
@@ -138,10 +140,9 @@ Done Session::Update(BytesView data) {
   return updated;
 }
 
-template <typename Kind>
-Outcome<Prepared> Session::Finish(Kind operation, std::optional<BytesView> data) {
-  if (data) TWINSEAL_RETURN_IF_ERROR(operation.input.Update(*data));
-  return operation.input.Finish();
+Outcome<Prepared> Session::SigningOrVerifying::Finish(std::optional<BytesView> data) {
+  if (data) TWINSEAL_RETURN_IF_ERROR(input.Update(*data));
+  return input.Finish();
 }
 
 Done Session::SignInit(const CK_MECHANISM* mechanism, CK_OBJECT_HANDLE key) {
@@ -160,7 +161,7 @@ Done Session::Sign(std::optional<BytesView> data, Output output) {
   if (signing == nullptr) return Failure(CKR_OPERATION_NOT_INITIALIZED);
   if (data && signing->in_parts) return Failure(CKR_OPERATION_ACTIVE);
   // The length is known without a signature.
-  TWINSEAL_ASSIGN_OR_RETURN(const bool fits, Fits(SignatureSize(signing->algorithm), output));
+  TWINSEAL_ASSIGN_OR_RETURN(const bool fits, Fits(SignatureSize(signing->algorithm()), output));
   if (!fits) return {};
   Signing operation = std::move(*signing);
   operation_ = {};
@@ -170,15 +171,13 @@ Done Session::Sign(std::optional<BytesView> data, Output output) {
 }
 
 Outcome<Bytes> Session::SignAtAppliance(Signing operation, std::optional<BytesView> data) {
-  const ObjectRef key = operation.key;
-  const v1::Algorithm algorithm = operation.algorithm;
-  TWINSEAL_ASSIGN_OR_RETURN(const Prepared prepared, Finish(std::move(operation), data));
+  TWINSEAL_ASSIGN_OR_RETURN(const Prepared prepared, operation.Finish(data));
   TWINSEAL_ASSIGN_OR_RETURN(const auto connection, token_.Connect());
-  TWINSEAL_ASSIGN_OR_RETURN(const auto facts, token_.Facts(key.key, key.version));
   TWINSEAL_ASSIGN_OR_RETURN(
-      Bytes signature, connection->Sign({key.key, key.version, prepared.scheme}, prepared.digest,
-                                        facts->signatures_per_activation));
-  TWINSEAL_ASSIGN_OR_RETURN(Bytes raw, ToPkcs11(algorithm, std::move(signature)));
+      Bytes signature,
+      connection->Sign({operation.key.key, operation.key.version, prepared.scheme}, prepared.digest,
+                       operation.facts->signatures_per_activation));
+  TWINSEAL_ASSIGN_OR_RETURN(Bytes raw, ToPkcs11(operation.algorithm(), std::move(signature)));
   return raw;
 }
 
@@ -204,13 +203,10 @@ Done Session::Verify(std::optional<BytesView> data, BytesView signature) {
 
 // In software, with the public key alone.
 Done Session::VerifyHere(Verifying operation, std::optional<BytesView> data, BytesView signature) {
-  const ObjectRef key = operation.key;
-  const v1::Algorithm algorithm = operation.algorithm;
-  TWINSEAL_ASSIGN_OR_RETURN(const Prepared prepared, Finish(std::move(operation), data));
-  TWINSEAL_ASSIGN_OR_RETURN(const Bytes encoded, FromPkcs11(algorithm, signature));
-  TWINSEAL_ASSIGN_OR_RETURN(const auto facts, token_.Facts(key.key, key.version));
-  TWINSEAL_ASSIGN_OR_RETURN(const crypto::PublicKey public_key,
-                            crypto::PublicKey::FromDer(facts->public_keys.at(key.version - 1)));
+  TWINSEAL_ASSIGN_OR_RETURN(const Prepared prepared, operation.Finish(data));
+  TWINSEAL_ASSIGN_OR_RETURN(const Bytes encoded, FromPkcs11(operation.algorithm(), signature));
+  const Bytes& der = operation.facts->public_keys.at(operation.key.version - 1);
+  TWINSEAL_ASSIGN_OR_RETURN(const crypto::PublicKey public_key, crypto::PublicKey::FromDer(der));
   const Status verified = public_key.Verify(prepared.scheme, prepared.digest, encoded);
   if (verified.ok()) return {};
   if (verified.error().code() == Code::kDataLoss) return Failure(CKR_SIGNATURE_INVALID);

@@ -29,6 +29,7 @@ class Session {
 
   Token& token() const { return token_; }
   CK_SLOT_ID slot() const { return slot_; }
+  bool writable() const { return (flags_ & CKF_RW_SESSION) != 0; }
   CK_SESSION_INFO Info() const;
 
   Done FindInit(const CK_ATTRIBUTE* wanted, CK_ULONG count);
@@ -60,22 +61,27 @@ class Session {
   };
   struct SigningOrVerifying {
     ObjectRef key;
-    v1::Algorithm algorithm;
+    std::shared_ptr<const KeyFacts> facts;
     SignatureInput input;
     bool in_parts = false;
+
+    v1::Algorithm algorithm() const { return facts->algorithm; }
+    // The operation's last data, which ends it whatever comes of it.
+    Outcome<Prepared> Finish(std::optional<BytesView> data);
   };
   struct Signing : SigningOrVerifying {};
   struct Verifying : SigningOrVerifying {};
   using Operation = std::variant<std::monostate, Search, Digesting, Signing, Verifying>;
 
+  // Whether an operation of the kind may begin; one under way is ended, and none begins, when there
+  // is no mechanism.
+  template <typename Kind>
+  Outcome<bool> Begins(const CK_MECHANISM* mechanism) TWINSEAL_REQUIRES(mutex_);
   template <typename Kind>
   Done Start(const CK_MECHANISM* mechanism, CK_OBJECT_HANDLE key, bool with_private_key)
       TWINSEAL_REQUIRES(mutex_);
   template <typename Kind>
   Done Update(BytesView data) TWINSEAL_REQUIRES(mutex_);
-  // The operation's last data, which ends it whatever comes of it.
-  template <typename Kind>
-  Outcome<Prepared> Finish(Kind operation, std::optional<BytesView> data);
   Outcome<Bytes> SignAtAppliance(Signing operation, std::optional<BytesView> data);
   Done VerifyHere(Verifying operation, std::optional<BytesView> data, BytesView signature);
 

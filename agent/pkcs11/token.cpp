@@ -124,10 +124,15 @@ Outcome<std::shared_ptr<const KeyFacts>> Token::Facts(const KeyId& key, std::uin
     const auto known = facts_.find(key);
     if (known != facts_.end() && known->second->current_version >= version) return known->second;
   }
+  TWINSEAL_ASSIGN_OR_RETURN(std::shared_ptr<const KeyFacts> facts, Fetch(key.Hex()));
+  if (facts->current_version < version) return Failure(CKR_OBJECT_HANDLE_INVALID);
+  return facts;
+}
+
+Outcome<std::shared_ptr<const KeyFacts>> Token::Fetch(const std::string& key) {
   TWINSEAL_ASSIGN_OR_RETURN(const std::shared_ptr<Connection> connection, Connect());
-  Result<KeyFacts> facts = connection->contract().GetKey(key.Hex());
-  if (facts.ok() && facts->current_version >= version) return Keep(*std::move(facts));
-  if (facts.ok()) return Failure(CKR_OBJECT_HANDLE_INVALID);
+  Result<KeyFacts> facts = connection->contract().GetKey(key);
+  if (facts.ok()) return Keep(*std::move(facts));
   const Code code = facts.error().code();
   if (code == Code::kNotFound || code == Code::kPermissionDenied)
     return Failure(CKR_OBJECT_HANDLE_INVALID, facts.error().message());

@@ -65,6 +65,9 @@ class Token {
   // CKR_USER_NOT_LOGGED_IN. No connection is made before it is used.
   Outcome<std::shared_ptr<Connection>> Connect() TWINSEAL_EXCLUDES(mutex_);
 
+  // The key's facts as an appliance has them now, by name or by id in hexadecimal.
+  // CKR_OBJECT_HANDLE_INVALID when there is no such key for this client.
+  Outcome<std::shared_ptr<const KeyFacts>> Fetch(const std::string& key) TWINSEAL_EXCLUDES(mutex_);
   // The key's facts as last seen, or fetched when the version is not among them.
   // CKR_OBJECT_HANDLE_INVALID when the key is gone, or no longer for this client.
   Outcome<std::shared_ptr<const KeyFacts>> Facts(const KeyId& key, std::uint32_t version)
