@@ -87,17 +87,22 @@ class AFullLedger(Recovery):
             place.stop()
         self.bench.start_all()
         self.fill_ledger()
+        self.signs_after_a_start("b")
         with self.section("The ledger is full"):
             self.steps("a", "operator", "b", "operator", "agent", "operator")
         self.api_of("b").create_key("room-at-last")
 
+    def signs_after_a_start(self, site: str) -> None:
+        self.site(site).kill()
+        self.site(site).start()
+        self.sign(site, "filling-0")
+
     def fill_ledger(self) -> None:
         """With keys whose policies are long."""
         policy = {"applications": [f"{number:064}" for number in range(250)]}
-        api = self.api_of("a")
         for number in range(1000):
             try:
-                api.create_key(f"filling-{number}", policy=policy)
+                self.make_key(f"filling-{number}", policy=policy)
             except ApiError as error:
                 self.assertIn("quota", str(error))
                 return

@@ -155,11 +155,16 @@ class Place:
         end = time.monotonic() + patience_seconds
         while why := why_not():
             if process is None or not process.alive():
-                raise BenchError(f"{self.title} did not start. {self._last_words()}")
+                raise BenchError(f"{self.title} did not start. {self.last_words()}")
             if time.monotonic() > end:
                 raise BenchError(f"{self.title} is not ready after {patience_seconds:.0f} seconds: {why}. "
-                                 f"{self._last_words()}")
+                                 f"{self.last_words()}")
             time.sleep(0.01)
+
+    def last_words(self, lines: int = 8) -> str:
+        """The end of its log, for people."""
+        log = self.files.log.read_text(errors="replace").splitlines() if self.files.log.exists() else []
+        return f"The end of {self.files.log}:\n" + "\n".join(f"  {line}" for line in log[-lines:])
 
     # --- files --------------------------------------------------------------------------------------------------
 
@@ -176,7 +181,3 @@ class Place:
     def _write_settings(self, settings: dict) -> None:
         self.files.config.write_text(
             "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items()))
-
-    def _last_words(self) -> str:
-        lines = self.files.log.read_text(errors="replace").splitlines() if self.files.log.exists() else []
-        return f"The end of {self.files.log}:\n" + "\n".join(f"  {line}" for line in lines[-8:])

@@ -173,8 +173,9 @@ Status PairedLife::ProveFiles() {
       ProveNewestFiles(*files_.pair, *files_.ledger, foundation_.store.site().text());
   renew_mark_at_ = steady_clock::now() + kRenewMark;
   if (!proved.ok() && proved.error().code() == Code::kDataLoss) return Refuse(proved.error());
-  proved_ = proved.ok();
-  return proved;
+  // A full ledger takes no new mark, but the site signs on.
+  proved_ = proved.ok() || proved.error().code() == Code::kResourceExhausted;
+  return proved_ ? Ok() : proved;
 }
 
 void PairedLife::RenewMark() {

@@ -84,6 +84,7 @@ void Membership::Run() {
     if (up.ok()) break;
     ledger_.Waits(up.error().message());
     waits_(up.error().message());
+    KeepRoom();  // What is waited for may be a change, which a full ledger does not take.
     if (!Pause(kRetry)) return;
   }
   while (Pause(kTendEvery)) Tend();

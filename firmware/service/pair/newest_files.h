@@ -18,8 +18,9 @@ namespace twinseal::service {
 Status CheckMark(const v1::PairState& state, const std::string& record);
 
 // Compares the marks and makes a new one. data_loss, saying what to do, when the files are not the
-// newest; errors of ledger and file otherwise, after which it may be repeated. For a site whose
-// pair's ledger counts.
+// newest; resource_exhausted when they are, but a full ledger does not take the new mark; errors of
+// ledger and file otherwise. After all but data_loss it may be repeated. For a site whose pair's
+// ledger counts.
 Status ProveNewestFiles(PairFile& file, ledger::Ledger& ledger, const std::string& site);
 
 }  // namespace twinseal::service

@@ -1,5 +1,7 @@
 """A pair for a test class, and what tests do with it."""
 
+import os
+import subprocess
 import time
 import uuid
 from typing import Callable, TypeVar
@@ -13,6 +15,7 @@ from .api import Api, ApiError, Identity
 from .appliance import Appliances, make_request, new_bench, operator_of
 
 PATIENCE_SECONDS = 30.0
+LOG_LINES = 30  # Of each place, when a test fails.
 
 T = TypeVar("T")
 
@@ -109,5 +112,11 @@ class PairTest(Appliances):
             except (OSError, ApiError) as error:
                 why = f": {error}"
             if time.monotonic() - started > patience_seconds:
-                self.fail(f"{what}: not within {patience_seconds:.0f} s{why}")
+                self.fail(f"{what}: not within {patience_seconds:.0f} s{why}\n{self.how_it_is()}")
             time.sleep(0.02)
+
+    def how_it_is(self) -> str:
+        """What an operator would look at, for the words of a failure."""
+        status = subprocess.run([self.bench.programs.cli, "status"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                env={**os.environ, **self.bench.client_environment()}).stdout.decode()
+        return "\n".join([status, *(place.last_words(LOG_LINES) for place in self.bench.places())])

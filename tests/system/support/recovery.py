@@ -49,7 +49,10 @@ class Recovery(PairTest):
         self.assertEqual(where, block.where, block.text)
         typed = self.consoles.type(block, **answers)
         self.typed.append(typed)
-        typed.wait_or_consoles()
+        try:
+            typed.wait_or_consoles()
+        except AssertionError as error:
+            self.fail(f"{error}\n{self.how_it_is()}")
         return typed.printed
 
     def steps(self, *places: str) -> None:

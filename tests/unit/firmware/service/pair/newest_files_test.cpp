@@ -90,6 +90,20 @@ TEST_F(NewestFilesTest, NorOneThatEndedRightAfterwards) {
   }
 }
 
+TEST_F(NewestFilesTest, AFullLedgerSaysItOfTheNewestAlone) {
+  ASSERT_THAT(Prove(), Succeeds());
+  SetAside();
+  ASSERT_THAT(Prove(), Succeeds());
+  ledger_.fault = [](const ledger::Transaction&) -> std::optional<MemoryLedger::Fault> {
+    return MemoryLedger::Fault{Error(Code::kResourceExhausted, "full"), false};
+  };
+  for (int start = 0; start < 2; ++start) {
+    EXPECT_THAT(Prove(), FailsWith(Code::kResourceExhausted, "full"));
+  }
+  PutBack();
+  EXPECT_THAT(Prove(), FailsWith(Code::kDataLoss, "an older copy"));
+}
+
 // It was asked for, nobody knows what became of it, and it is recorded after all.
 TEST_F(NewestFilesTest, NorOneWhoseMarkIsRecordedLate) {
   ASSERT_THAT(Prove(), Succeeds());
