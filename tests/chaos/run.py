@@ -13,6 +13,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
+from bench_sites.addresses import Address
 from bench_sites.bench import API_PORT, Bench
 from bench_sites.build import build_with_tests
 from bench_sites.errors import BenchError
@@ -94,8 +95,8 @@ class Run:
         operator = self._bench.files.operator
         identity = Identity(operator.certificate, operator.key, operator.ca)
         order = [home, *(site for site in self._sites if site != home)]
-        relay = self._bench.network.plan().places[CLIENT].relay_port
-        apis = {site: Api(API_PORT, identity, timeout, self._bench.address(site), relay) for site in order}
+        relay = self._bench.network.relay(CLIENT)
+        apis = {site: Api(Address(self._bench.address(site), API_PORT), identity, timeout, relay) for site in order}
         return Client(name, apis, self._history)
 
     def _make_shared_keys(self) -> None:

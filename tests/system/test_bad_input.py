@@ -21,7 +21,7 @@ class Bodies(ApplianceTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        with Api(cls.site.port, cls.operator) as api:
+        with Api(cls.site.listen, cls.operator) as api:
             api.create_key("p256")
             api.create_key("rsa", "RSA_2048")
 
@@ -124,8 +124,8 @@ class Connections(ApplianceTest):
     """At the level of TCP and TLS."""
 
     def tls(self, identity: Identity | None = None, timeout: float = 60.0) -> ssl.SSLSocket:
-        plain = socket.create_connection(("127.0.0.1", self.site.port), timeout)
-        connection = (identity or self.operator).tls().wrap_socket(plain, server_hostname="127.0.0.1")
+        plain = socket.create_connection(self.site.listen, timeout)
+        connection = (identity or self.operator).tls().wrap_socket(plain, server_hostname=self.site.listen.host)
         self.addCleanup(connection.close)
         return connection
 
@@ -208,7 +208,7 @@ class Connections(ApplianceTest):
         self.assertTrue(cut_off.is_set(), "the slow sender was not cut off")
 
     def test_plain_http_on_the_tls_port(self):
-        with socket.create_connection(("127.0.0.1", self.site.port), 30) as connection:
+        with socket.create_connection(self.site.listen, 30) as connection:
             connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
             answer = self.read_all(connection)
         self.assertTrue(answer.startswith(b"HTTP/1.1 400 "), answer)
@@ -217,7 +217,7 @@ class Connections(ApplianceTest):
 
     def test_noise_instead_of_tls(self):
         for noise in (os.urandom(4096), b"", b"\x16\x03\x01\xff\xff" + b"A" * 65535):
-            with socket.create_connection(("127.0.0.1", self.site.port), 30) as connection:
+            with socket.create_connection(self.site.listen, 30) as connection:
                 with contextlib.suppress(OSError):  # The server may hang up before it heard all.
                     connection.sendall(noise)
                     connection.shutdown(socket.SHUT_WR)
@@ -227,9 +227,9 @@ class Connections(ApplianceTest):
     def test_tls_1_2_is_refused(self):
         context = self.operator.tls()
         context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
-        with socket.create_connection(("127.0.0.1", self.site.port), 30) as plain:
+        with socket.create_connection(self.site.listen, 30) as plain:
             with self.assertRaises((ssl.SSLError, ConnectionError)):
-                context.wrap_socket(plain, server_hostname="127.0.0.1")
+                context.wrap_socket(plain, server_hostname=self.site.listen.host)
         self.assert_still_serves()
 
     def test_no_client_certificate(self):

@@ -13,6 +13,7 @@ import time
 import unittest
 import uuid
 
+from bench_sites.addresses import Address
 from bench_sites.errors import BenchError
 from support.api import Api, ApiError, decoded, encoded
 from support.appliance import ApplianceTest
@@ -33,9 +34,9 @@ class _Stopped(Exception):
 class Client(threading.Thread):
     """Makes, changes and uses keys of its own until told to stop, and remembers what was acknowledged."""
 
-    def __init__(self, number: int, port: int, identity, stop: threading.Event):
+    def __init__(self, number: int, address: Address, identity, stop: threading.Event):
         super().__init__(name=f"client {number}")
-        self._number, self._port, self._identity, self._stop_event = number, port, identity, stop
+        self._number, self._address, self._identity, self._stop_event = number, address, identity, stop
         self._random = random.Random(SEED + number)
         self._made = 0
         self.states: dict[str, str] = {}
@@ -133,7 +134,7 @@ class Client(threading.Thread):
     @property
     def _api(self) -> Api:
         if not hasattr(self, "_connected"):
-            self._connected = Api(self._port, self._identity)
+            self._connected = Api(self._address, self._identity)
         return self._connected
 
 
@@ -153,7 +154,7 @@ class Crash(ApplianceTest):
         print(f"\nseed {SEED}, {KILLS} kills; to replay: TWINSEAL_CRASH_SEED={SEED}", flush=True)
         chance = random.Random(SEED)
         stop = threading.Event()
-        clients = [Client(number, self.site.port, self.operator, stop) for number in range(CLIENTS)]
+        clients = [Client(number, self.site.listen, self.operator, stop) for number in range(CLIENTS)]
         for client in clients:
             client.start()
         try:

@@ -83,7 +83,7 @@ class HsmFaults(ApplianceTest):
         self.assertEqual(["deadline_exceeded"] + ["ok"] * 5, outcomes)
 
     def sign_within_ten_seconds(self, _: int) -> str:
-        with Api(self.site.port, self.operator, timeout=60) as api:
+        with Api(self.site.listen, self.operator, timeout=60) as api:
             status, _, content = api.request(
                 "POST", "/twinseal.v1.SigningService/Sign",
                 json.dumps({"key": "key", "digest": encoded(os.urandom(32))}).encode(),

@@ -4,8 +4,8 @@ chooses their ids, which Twinseal's keys have already: they are made in the pair
 import unittest
 from pathlib import Path
 
+from bench_sites.addresses import Address, free_address
 from bench_sites.module import USER_PIN
-from bench_sites.ports import free_port
 from support.module import TOKEN, ModuleTest, program
 
 ZONE = "example.test"
@@ -13,7 +13,7 @@ ZONE = "example.test"
 _SETTINGS = """\
 server:
     rundir: {folder}/run
-    listen: 127.0.0.1@{port}
+    listen: {address.host}@{address.port}
 log:
   - target: stderr
     any: info
@@ -30,7 +30,7 @@ policy:
     algorithm: {algorithm}
 acl:
   - id: transfer
-    address: 127.0.0.1
+    address: 127.0.0.0/8
     action: transfer
 zone:
   - domain: {zone}
@@ -58,19 +58,19 @@ class Knot(ModuleTest):
     def test_a_zone_is_signed_and_served(self):
         for algorithm, kind in (("ecdsap256sha256", "EC_P256"), ("rsasha256", "RSA_2048")):
             with self.subTest(algorithm):
-                folder, port = self.folder / algorithm, free_port()
+                folder, address = self.folder / algorithm, free_address()
                 for part in ("run", "db", "out"):
                     (folder / part).mkdir(parents=True)
                 (folder / f"{ZONE}.zone").write_text(_RECORDS)
                 settings = folder / "knot.conf"
-                settings.write_text(_SETTINGS.format(folder=folder, port=port, token=TOKEN, pin=self.pin_file,
+                settings.write_text(_SETTINGS.format(folder=folder, address=address, token=TOKEN, pin=self.pin_file,
                                                      module=self.module, algorithm=algorithm, zone=ZONE))
                 for role, name in (("ksk", f"{algorithm}-ksk"), ("zsk", f"{algorithm}-zsk")):
                     self.token_key(name, kind)
                     self.import_key(settings, name, role, algorithm)
                 self.run_program("kzonesign", "-c", settings, "-o", folder / "out", ZONE)
                 self.assert_verifies_as_zone(folder / "out" / f"{ZONE}.zone")
-                self.serve(settings, port)
+                self.serve(settings, address)
 
     def import_key(self, settings: Path, name: str, role: str, algorithm: str) -> None:
         listed = self.run_program("p11tool", "--provider", self.module, "--list-privkeys", "--login", self.uri(name),
@@ -87,9 +87,9 @@ class Knot(ModuleTest):
         self.assertIn("KSKs: 1 active", said)
         self.assertIn("ZSKs: 1 active", said)
 
-    def serve(self, settings: Path, port: int) -> None:
+    def serve(self, settings: Path, address: Address) -> None:
         log = settings.parent / "knotd.log"
-        server = ("@127.0.0.1", "-p", str(port))
+        server = (f"@{address.host}", "-p", str(address.port))
         with self.running(program("knotd"), "-c", settings, log=log) as knot:
             self.until("Knot answers with signatures", lambda: knot.poll() is not None or "RRSIG" in self.run_program(
                 "kdig", *server, "+dnssec", "+retry=0", "+timeout=1", "www." + ZONE, "A", status=None))

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Iterator
 
 from bench_sites import faults
+from bench_sites.addresses import Address, free_address
 from bench_sites.network import CLIENT
-from bench_sites.ports import free_port
 from support.module import program
 from support.openssl_engine import EngineTest
 
@@ -44,7 +44,7 @@ http {{
   uwsgi_temp_path {folder}/uwsgi;
   scgi_temp_path {folder}/scgi;
   server {{
-    listen 127.0.0.1:{port} ssl;
+    listen {address} ssl;
     ssl_protocols TLSv1.2 TLSv1.3;
     ssl_session_cache off;
     ssl_session_tickets off;
@@ -58,9 +58,9 @@ http {{
 class Handshakes:
     """Threads that connect, shake hands, ask and close, again and again."""
 
-    def __init__(self, port: int, kinds: list[ssl.SSLContext]):
+    def __init__(self, address: Address, kinds: list[ssl.SSLContext]):
         self.failures: list[str] = []
-        self._port = port
+        self._address = address
         self._change = threading.Condition()
         self._done = 0
         self._stopping = False
@@ -95,7 +95,7 @@ class Handshakes:
     def _shake(self, kind: ssl.SSLContext) -> str:
         """Why it failed; empty when it did not."""
         try:
-            with socket.create_connection(("127.0.0.1", self._port), timeout=HANDSHAKE_SECONDS) as plain, \
+            with socket.create_connection(self._address, timeout=HANDSHAKE_SECONDS) as plain, \
                     kind.wrap_socket(plain, server_hostname="localhost") as connection:
                 connection.sendall(b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n")
                 answer = b""
@@ -137,25 +137,25 @@ class Nginx(EngineTest):
         for key, algorithm in keys.items():
             self.token_key(key, algorithm)
         certificates = [self.self_signed(key, "/CN=localhost", "server") for key in keys]
-        port, folder = free_port(), self.folder / name
-        settings, error_log = self.write_settings(folder, port, dict(zip(keys, certificates)))
+        address, folder = free_address(), self.folder / name
+        settings, error_log = self.write_settings(folder, address, dict(zip(keys, certificates)))
         log = folder / "nginx.log"
         with self.running(program("nginx"), "-e", error_log, "-c", settings, log=log) as server:
-            self.until("nginx answers", lambda: server.poll() is not None or answers(port))
+            self.until("nginx answers", lambda: server.poll() is not None or answers(address))
             self.assertIsNone(server.poll(), log.read_text())
-            with Handshakes(port, kinds(*certificates)) as load:
+            with Handshakes(address, kinds(*certificates)) as load:
                 load.wait_for_more(HANDSHAKES_A_STEP)
                 yield server, load
             self.assertEqual([], load.failures, error_log.read_text()[-2000:] + self.module_log())
 
-    def write_settings(self, folder: Path, port: int, certificates: dict[str, Path]) -> tuple[Path, Path]:
+    def write_settings(self, folder: Path, address: Address, certificates: dict[str, Path]) -> tuple[Path, Path]:
         folder.mkdir()
         keys = "".join(f'    ssl_certificate {path};\n    ssl_certificate_key "engine:pkcs11:{self.key_uri(name)}";\n'
                        for name, path in certificates.items())
         # Else its workers would be another user, who may not read the client's certificate.
         user = "user root;" if os.geteuid() == 0 else ""
         settings = folder / "nginx.conf"
-        settings.write_text(_SETTINGS.format(folder=folder, port=port, keys=keys, user=user, workers=WORKERS))
+        settings.write_text(_SETTINGS.format(folder=folder, address=address, keys=keys, user=user, workers=WORKERS))
         return settings, folder / "error.log"
 
 
@@ -169,8 +169,8 @@ def kinds(ec: Path, rsa: Path) -> list[ssl.SSLContext]:
     return [modern, older]
 
 
-def answers(port: int) -> bool:
-    with socket.create_connection(("127.0.0.1", port), timeout=5):
+def answers(address: Address) -> bool:
+    with socket.create_connection(address, timeout=5):
         return True
 
 

@@ -8,7 +8,7 @@ import struct
 import unittest
 from pathlib import Path
 
-from bench_sites.ports import free_port
+from bench_sites.addresses import free_address
 from support.appliance import openssl
 from support.openssl_engine import EngineTest
 
@@ -57,17 +57,17 @@ class Engine(EngineTest):
     def test_a_tls_server_shakes_hands(self):
         self.token_key("tls")
         certificate = self.self_signed("tls", "/CN=localhost", "server")
-        port = free_port()
+        address = free_address()
         log = self.folder / "s_server.log"
         with self.running("openssl", "s_server", "-engine", "pkcs11", "-keyform", "engine",
-                          "-key", self.key_uri("tls"), "-cert", certificate, "-accept", f"127.0.0.1:{port}", "-www",
+                          "-key", self.key_uri("tls"), "-cert", certificate, "-accept", str(address), "-www",
                           log=log) as server:
             self.until("the server listens", lambda: server.poll() is not None or b"ACCEPT" in log.read_bytes())
             self.assertIsNone(server.poll(), log.read_text())
             trusted = ssl.create_default_context(cafile=str(certificate))
             for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
                 trusted.maximum_version = version
-                with socket.create_connection(("127.0.0.1", port), timeout=30) as plain, \
+                with socket.create_connection(address, timeout=30) as plain, \
                         trusted.wrap_socket(plain, server_hostname="localhost") as connection:
                     connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
                     self.assertIn(b"200", connection.recv(100))

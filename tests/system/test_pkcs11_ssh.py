@@ -6,7 +6,7 @@ import re
 import unittest
 from pathlib import Path
 
-from bench_sites.ports import free_port
+from bench_sites.addresses import Address, free_address
 from support.appliance import openssl
 from support.module import ModuleTest, program
 
@@ -14,7 +14,7 @@ from support.module import ModuleTest, program
 _PRIVILEGE_SEPARATION = Path("/run/sshd")
 
 _SETTINGS = """\
-ListenAddress 127.0.0.1:{port}
+ListenAddress {address}
 HostKey {folder}/host
 PidFile none
 AuthorizedKeysFile {folder}/authorized_keys
@@ -65,33 +65,33 @@ class Ssh(ModuleTest):
         folder.mkdir()
         (folder / "authorized_keys").write_text(f"{authorized}\n")
         self.run_program("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "host")
-        port = free_port()
-        (folder / "sshd.conf").write_text(_SETTINGS.format(port=port, folder=folder))
+        address = free_address()
+        (folder / "sshd.conf").write_text(_SETTINGS.format(address=address, folder=folder))
         log = folder / "sshd.log"
         with self.running(program("sshd"), "-D", "-e", "-f", folder / "sshd.conf", log=log) as server:
             self.until("sshd listens", lambda: server.poll() is not None or b"Server listening" in log.read_bytes())
             self.assertIsNone(server.poll(), log.read_text())
-            self.log_in(folder, port, "-I", self.module)
+            self.log_in(folder, address, "-I", self.module)
             self.assertEqual(1, log.read_text().count("Accepted publickey"))
-            self.log_in_with_agent(folder, port)
+            self.log_in_with_agent(folder, address)
             self.assertEqual(2, log.read_text().count("Accepted publickey"))
 
-    def log_in(self, folder: Path, port: int, *options: str | Path, **variables: str) -> None:
+    def log_in(self, folder: Path, address: Address, *options: str | Path, **variables: str) -> None:
         known = folder / "known_hosts"
-        known.write_text(f"[127.0.0.1]:{port} {(folder / 'host.pub').read_text()}")
+        known.write_text(f"[{address.host}]:{address.port} {(folder / 'host.pub').read_text()}")
         user = pwd.getpwuid(os.geteuid()).pw_name
-        said = self.run_program("ssh", "-F", "none", "-o", f"UserKnownHostsFile={known}", *options, "-p", str(port),
-                                f"{user}@127.0.0.1", **variables)
+        said = self.run_program("ssh", "-F", "none", "-o", f"UserKnownHostsFile={known}", *options, "-p", str(address.port),
+                                f"{user}@{address.host}", **variables)
         self.assertIn("let in", said)
 
-    def log_in_with_agent(self, folder: Path, port: int) -> None:
+    def log_in_with_agent(self, folder: Path, address: Address) -> None:
         socket = folder / "agent"
         # It loads only modules from the folders that it is told of.
         with self.running("ssh-agent", "-D", "-a", socket, "-P", self.module.resolve(), log=folder / "agent.log"):
             self.until("the agent listens", socket.exists)
             agent = {"SSH_AUTH_SOCK": str(socket)}
             self.run_program("ssh-add", "-s", self.module, **agent)
-            self.log_in(folder, port, **agent)
+            self.log_in(folder, address, **agent)
             self.run_program("ssh-add", "-e", self.module, **agent)
             self.assertIn("no identities", self.run_program("ssh-add", "-l", status=1, **agent))
 

@@ -5,6 +5,7 @@ import threading
 import time
 import unittest
 
+from bench_sites.addresses import Address, free_address
 from bench_sites.layout import NetworkFiles
 from bench_sites.network import CLIENT
 from bench_sites.relays import Network
@@ -19,7 +20,7 @@ class Echo:
 
     def __init__(self):
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
+        self.address = Address(*self._listener.getsockname())
         self.ends: list[str] = []
         self._changed = threading.Condition()
         self._connections: list[socket.socket] = []
@@ -63,12 +64,6 @@ class Echo:
             self._changed.notify_all()
 
 
-def _listens_not() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def read_exactly(connection: socket.socket, count: int) -> bytes:
     data = b""
     while len(data) < count:
@@ -84,14 +79,14 @@ class Relays(Folder):
         self.echo = Echo()
         self.addCleanup(self.echo.close)
         self.network = Network(NetworkFiles(self.folder / self.id().split(".")[-1] / "network"))
-        self.network.create({"a": {"8443": self.echo.port}, "b": {"8443": self.echo.port, "2380": _listens_not()}},
+        self.network.create({"a": {8443: self.echo.address}, "b": {8443: self.echo.address, 2380: free_address()}},
                             seed=7)
         self.addCleanup(self.network.stop)
         self.network.start()
 
     def asked(self, place: str, target: str) -> socket.socket:
         """A connection to the place's relay that was asked for the target."""
-        connection = socket.create_connection(("127.0.0.1", self.network.plan().places[place].relay_port))
+        connection = socket.create_connection(self.network.relay(place))
         self.addCleanup(connection.close)
         connection.settimeout(PATIENCE_SECONDS)
         connection.sendall(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())

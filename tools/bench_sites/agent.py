@@ -2,7 +2,6 @@
 
 from .layout import AgentFiles, OperatorFiles, Programs
 from .place import Place
-from .ports import free_port
 from .processes import start_detached
 
 
@@ -18,13 +17,6 @@ class Agent(Place):
     def title(self) -> str:
         return "The agent"
 
-    def reserve(self) -> dict[str, int]:
-        """Makes the folder and chooses the ports, for its API and for the other places' ledger members."""
-        self.files.folder.mkdir(mode=0o700, parents=True)
-        ports = {"port": free_port(), "peer_port": free_port()}
-        self._save(**ports)
-        return ports
-
     def set_up_for_pairing(self, **settings: str) -> None:
         self._save(pair_settings=settings)
         self.write_config()
@@ -33,7 +25,7 @@ class Agent(Place):
         self._write_settings({
             "name": self.name,
             "data_dir": str(self.files.data),
-            "listen": f"127.0.0.1:{self.port}",
+            "listen": str(self.listen),
             "ready_file": str(self.files.ready),
             **self._record().get("pair_settings", {}),
             **changes,

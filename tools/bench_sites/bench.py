@@ -101,14 +101,15 @@ class Bench:
         self._make_folder()
         sites = [self._site(self._checked(name)) for name in names or PAIR]
         places = [*sites, self._agent()]
-        ports = {place.name: place.reserve() for place in places}
-        self.network.create({name: {str(API_PORT): port["port"], str(PEER_PORT): port["peer_port"]}
-                             for name, port in ports.items()}, seed)
+        for place in places:
+            place.reserve()
+        self.network.create({place.name: {API_PORT: place.listen, PEER_PORT: place.peer_listen}
+                             for place in places}, seed)
         self.network.start()
         for place in places:
             place.use_environment(**(environment(place) if environment else {}))
             place.set_up_for_pairing(
-                peer_listen=f"127.0.0.1:{ports[place.name]['peer_port']}",
+                peer_listen=str(place.peer_listen),
                 peer_address=f"{self.address(place.name)}:{PEER_PORT}", api_address=self.api_address(place.name),
                 proxy=self.network.proxy(place.name),
                 **({"names": [self.address(place.name)]} if isinstance(place, Site) else {}))

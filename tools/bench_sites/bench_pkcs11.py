@@ -148,10 +148,11 @@ def _driver(bench: Bench, folder: Path, remote: Remote | None, *flags: str) -> l
 def _signing(bench: Bench, folder: Path, remote: Remote, algorithm: str,
              arguments: argparse.Namespace) -> Iterator[Figure]:
     operator = bench.client_environment()
+    address = bench.site("a").listen
     rows = _driver(bench, folder, remote, "--algorithm", algorithm, "--only", arguments.only,
                    "--rounds", str(arguments.rounds), "--slice-ms", str(arguments.slice_ms),
                    "--baseline-module", remote.module, "--baseline-token", remote.token,
-                   "--host", "127.0.0.1", "--port", str(bench.site("a").port), "--ca", operator["TWINSEAL_CA"],
+                   "--host", address.host, "--port", str(address.port), "--ca", operator["TWINSEAL_CA"],
                    "--certificate", operator["TWINSEAL_CERTIFICATE"], "--key", operator["TWINSEAL_KEY"])
     yield from (Figure(**row) for row in rows)
 

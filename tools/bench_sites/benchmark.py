@@ -64,8 +64,8 @@ def _measure(bench: Bench, site: Site, case: str, sessions: int, arguments: argp
 
 def _signing(bench: Bench, site: Site, algorithm: str, sessions: int, arguments: argparse.Namespace) -> list:
     operator = bench.client_environment()
-    return _measure(bench, site, algorithm, sessions, arguments, "--only", arguments.only, "--host", "127.0.0.1",
-                    "--port", str(site.port), "--ca", operator["TWINSEAL_CA"],
+    return _measure(bench, site, algorithm, sessions, arguments, "--only", arguments.only, "--host", site.listen.host,
+                    "--port", str(site.listen.port), "--ca", operator["TWINSEAL_CA"],
                     "--certificate", operator["TWINSEAL_CERTIFICATE"], "--key", operator["TWINSEAL_KEY"],
                     "--strict-key", f"strict-{algorithm}", "--shared-key", f"shared-{algorithm}",
                     "--algorithm", algorithm)

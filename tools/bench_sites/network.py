@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Callable, Iterable
 
+from .addresses import Address
+
 # Whoever is no place: `twinseal`, tests, the user's own programs.
 CLIENT = "client"
 
@@ -40,11 +42,11 @@ class LinkState:
 
 @dataclass(frozen=True)
 class PlaceAddress:
-    """Where a place is: its own address, its relay's port, and the local ports behind the ports that others dial."""
+    """Where a place is: its own address, its relay's local one, and the local ones behind the ports that others dial."""
 
     address: str
-    relay_port: int
-    ports: dict[str, int] = field(default_factory=dict)
+    relay: str
+    ports: dict[str, str] = field(default_factory=dict)
 
 
 def link_name(source: str, target: str) -> str:
@@ -80,11 +82,11 @@ class NetworkPlan:
         for source, target in pairs:
             self.links[link_name(source, target)] = replace(self.link(source, target), **changes)
 
-    def find(self, host: str, port: str) -> tuple[str, int] | None:
-        """The place that has the address, and the local port behind it."""
+    def find(self, host: str, port: str) -> tuple[str, Address] | None:
+        """The place that has the address, and the local one behind it."""
         for name, place in self.places.items():
             if place.address == host and port in place.ports:
-                return name, place.ports[port]
+                return name, Address.parse(place.ports[port])
         return None
 
     def directed(self, places: list[str], clients: bool = False) -> list[tuple[str, str]]:

@@ -5,13 +5,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from .addresses import free_address
 from .bench import PAIR, Bench
 from .errors import BenchError
 from .layout import AGENT, BenchFiles
 from .network import NetworkPlan, PlaceAddress
 from .pair_load import Load
 from .place import Place
-from .ports import free_port
 from .site import Site
 
 # Clients that sign at once.
@@ -113,7 +113,7 @@ class PairSetting:
     def _add_clients(self, plan: NetworkPlan) -> None:
         for number, site in enumerate(self.sites):
             if _beside(site.name) not in plan.places:
-                plan.places[_beside(site.name)] = PlaceAddress(f"192.0.2.{201 + number}", free_port())
+                plan.places[_beside(site.name)] = PlaceAddress(f"192.0.2.{201 + number}", str(free_address()))
 
     def _ends(self) -> dict[str, str]:
         ends = {}

@@ -4,10 +4,12 @@ import http.client
 import json
 import os
 import signal
+import socket
 import ssl
 import time
 from typing import Callable
 
+from .addresses import Address, free_address
 from .errors import BenchError
 from .layout import OperatorFiles, PlaceFiles
 from .processes import Process
@@ -39,11 +41,22 @@ class Place:
 
     @property
     def endpoint(self) -> str:
-        return f"https://127.0.0.1:{self.port}"
+        return f"https://{self.listen}"
 
     @property
-    def port(self) -> int:
-        return int(self._record()["port"])
+    def listen(self) -> Address:
+        """Where its API is."""
+        return Address.parse(self._record()["listen"])
+
+    @property
+    def peer_listen(self) -> Address:
+        """Where its member of the ledger is, for the other places' members."""
+        return Address.parse(self._record()["peer_listen"])
+
+    def reserve(self) -> None:
+        """Makes the folder and chooses where to listen."""
+        self.files.folder.mkdir(mode=0o700, parents=True)
+        self._save(listen=str(free_address()), peer_listen=str(free_address()))
 
     # --- processes ----------------------------------------------------------------------------------------------
 
@@ -140,14 +153,14 @@ class Place:
         try:
             tls = ssl.create_default_context(cafile=str(self.operator.ca))
             tls.load_cert_chain(self.operator.certificate, self.operator.key)
-            connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=tls, timeout=10)
-            try:
+            # Every place's certificate has that name.
+            connection = http.client.HTTPConnection("localhost")
+            with socket.create_connection(self.listen, timeout=10) as plain, \
+                    tls.wrap_socket(plain, server_hostname=connection.host) as connection.sock:
                 connection.request("GET", "/readyz")
                 answer = connection.getresponse()
                 text = answer.read().decode(errors="replace").strip()
                 return "" if answer.status == 200 else text or f"it answers {answer.status}"
-            finally:
-                connection.close()
         except (OSError, http.client.HTTPException) as error:
             return f"it does not answer: {error}"
 

@@ -18,6 +18,7 @@ import signal
 import sys
 from pathlib import Path
 
+from .addresses import Address
 from .links import GaveUp, Link, Pipe, reset
 from .network import NetworkPlan, link_name
 
@@ -103,11 +104,11 @@ class NearEnd(End):
         if not found:
             self._refuse("403 Forbidden", f"No place of this bench is at {host}:{port}.")
             return
-        place, local_port = found
+        place, address = found
         there, back = self._relay.link(self._relay.place, place), self._relay.link(place, self._relay.place)
         try:
             await there.pass_opening()
-            far = await self._dial(local_port)
+            far = await self._dial(address)
             try:
                 await back.pass_opening()
             except BaseException:
@@ -123,9 +124,9 @@ class NearEnd(End):
         self._join(far, there, back)
 
     @staticmethod
-    async def _dial(port: int) -> "FarEnd | None":
+    async def _dial(address: Address) -> "FarEnd | None":
         try:
-            _, far = await asyncio.get_running_loop().create_connection(FarEnd, "127.0.0.1", port)
+            _, far = await asyncio.get_running_loop().create_connection(FarEnd, *address)
             return far
         except OSError:
             return None
@@ -200,8 +201,8 @@ class Relay:
         stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopped.set)
-        port = self.plan.places[self.place].relay_port
-        proxy = await loop.create_server(lambda: NearEnd(self), "127.0.0.1", port, backlog=1024)
+        address = Address.parse(self.plan.places[self.place].relay)
+        proxy = await loop.create_server(lambda: NearEnd(self), *address, backlog=1024)
         # A path below the descriptor: those of Unix sockets are short, those of folders need not be.
         control = await asyncio.start_unix_server(self.control, f"/proc/self/fd/{folder}/{self.place}.socket")
         await stopped.wait()

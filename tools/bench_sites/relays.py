@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator
 
+from .addresses import Address, free_address
 from .errors import BenchError
 from .layout import NetworkFiles
 from .network import CLIENT, Change, NetworkPlan, PlaceAddress
-from .ports import free_port
 from .processes import Process, start_detached
 
 START_PATIENCE_SECONDS = 10.0
@@ -31,12 +31,13 @@ class Network:
     def plan(self) -> NetworkPlan:
         return NetworkPlan.load(self.files.plan)
 
-    def create(self, ports: dict[str, dict[str, int]], seed: int = 0) -> None:
-        """For each place the local ports behind those that the others dial; 192.0.2.1 is the first place's address."""
+    def create(self, behind: dict[str, dict[int, Address]], seed: int = 0) -> None:
+        """For each place what is behind the ports that the others dial; 192.0.2.1 is the first place's address."""
         plan = NetworkPlan(seed=seed)
-        for number, (name, behind) in enumerate(ports.items(), 1):
-            plan.places[name] = PlaceAddress(f"192.0.2.{number}", free_port(), behind)
-        plan.places[CLIENT] = PlaceAddress("192.0.2.200", free_port())
+        for number, (name, ports) in enumerate(behind.items(), 1):
+            plan.places[name] = PlaceAddress(f"192.0.2.{number}", str(free_address()),
+                                             {str(port): str(address) for port, address in ports.items()})
+        plan.places[CLIENT] = PlaceAddress("192.0.2.200", str(free_address()))
         self.files.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         plan.save(self.files.plan)
 
@@ -48,9 +49,13 @@ class Network:
             plan.save(self.files.plan)
             self._tell_all(plan)
 
+    def relay(self, place: str) -> Address:
+        """Of the relay that the place's programs use."""
+        return Address.parse(self.plan().places[place].relay)
+
     def proxy(self, place: str) -> str:
-        """The URL of the relay that the place's programs use."""
-        return f"http://127.0.0.1:{self.plan().places[place].relay_port}"
+        """Its URL."""
+        return f"http://{self.relay(place)}"
 
     def start(self) -> None:
         """Starts the relays that do not run, and waits until they serve."""

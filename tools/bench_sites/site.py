@@ -9,7 +9,6 @@ from .errors import BenchError
 from .layout import OperatorFiles, Programs, SiteFiles
 from .pins import make_pin, pin_descriptor
 from .place import Place
-from .ports import free_port
 from .processes import start_detached
 
 TokenKind = Callable[[SiteFiles], tokens.Token]
@@ -35,13 +34,6 @@ class Site(Place):
 
     # --- set-up -----------------------------------------------------------------------------------------------
 
-    def reserve(self) -> dict[str, int]:
-        """Makes the folder and chooses the ports, for clients and for the other places' ledger members."""
-        self.files.folder.mkdir(mode=0o700, parents=True)
-        ports = {"port": free_port(), "peer_port": free_port()}
-        self._save(**ports)
-        return ports
-
     def set_up_for_pairing(self, **settings: str | list[str]) -> None:
         """Further settings, which stay in the configuration however often it is written."""
         self._save(pair_settings=settings)
@@ -52,7 +44,7 @@ class Site(Place):
         self._write_settings({
             "site": self.name,
             "data_dir": str(self.files.data),
-            "listen": f"127.0.0.1:{self.port}",
+            "listen": str(self.listen),
             "ready_file": str(self.files.ready),
             "core_program": str(self._programs.core),
             **self._record().get("pair_settings", {}),

@@ -8,6 +8,8 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench_sites.addresses import Address
+
 from .audit import AuditRecord
 
 
@@ -46,10 +48,9 @@ def encoded(data: bytes) -> str:
 class Api:
     """One keep-alive connection; one thread at a time."""
 
-    def __init__(self, port: int, identity: Identity, timeout: float = 30.0, host: str = "127.0.0.1",
-                 relay_port: int | None = None):
-        """With a relay, `host` and `port` are what it is asked for."""
-        self._host, self._port, self._relay_port, self._timeout = host, port, relay_port, timeout
+    def __init__(self, address: Address, identity: Identity, timeout: float = 30.0, relay: Address | None = None):
+        """With a relay, `address` is what it is asked for."""
+        self._address, self._relay, self._timeout = address, relay, timeout
         self._tls = identity.tls()
         self._connection: http.client.HTTPSConnection | None = None
 
@@ -57,12 +58,10 @@ class Api:
         """Does nothing when there is a connection. What fails here was never asked of the site."""
         if self._connection:
             return
-        if self._relay_port:
-            connection = http.client.HTTPSConnection("127.0.0.1", self._relay_port, context=self._tls,
-                                                     timeout=self._timeout)
-            connection.set_tunnel(self._host, self._port)
-        else:
-            connection = http.client.HTTPSConnection(self._host, self._port, context=self._tls, timeout=self._timeout)
+        connection = http.client.HTTPSConnection(*(self._relay or self._address), context=self._tls,
+                                                 timeout=self._timeout)
+        if self._relay:
+            connection.set_tunnel(*self._address)
         try:
             connection.connect()
         except (OSError, http.client.HTTPException):

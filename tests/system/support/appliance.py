@@ -75,7 +75,7 @@ class ApplianceTest(Appliances):
 
     def api(self, identity: Identity | None = None, timeout: float = 30.0) -> Api:
         """A connection that is closed when the test ends."""
-        api = Api(self.site.port, identity or self.operator, timeout)
+        api = Api(self.site.listen, identity or self.operator, timeout)
         self.addCleanup(api.close)
         return api
 

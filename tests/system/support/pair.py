@@ -6,6 +6,7 @@ import time
 import uuid
 from typing import Callable, TypeVar
 
+from bench_sites.addresses import Address
 from bench_sites.bench import API_PORT
 from bench_sites.network import CLIENT
 from bench_sites.place import Place
@@ -55,8 +56,8 @@ class PairTest(Appliances):
     def api_of(self, site: str, timeout: float = PATIENCE_SECONDS, identity: Identity | None = None) -> Api:
         """A connection to the site as clients have it, over the links of `client`; closed when the test ends. The
         operator's unless another identity is given."""
-        relay = self.bench.network.plan().places[CLIENT].relay_port
-        api = Api(API_PORT, identity or self.operator, timeout, self.bench.address(site), relay)
+        relay = self.bench.network.relay(CLIENT)
+        api = Api(Address(self.bench.address(site), API_PORT), identity or self.operator, timeout, relay)
         self.addCleanup(api.close)
         return api
 
