@@ -23,6 +23,9 @@ endif()
 option(TWINSEAL_UNITY "Compile several files of a target together" ${unity})
 set(CMAKE_UNITY_BUILD ${TWINSEAL_UNITY})
 
+# Logs and errors name source files as the repository does, wherever it was built.
+add_compile_options(-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
+
 find_program(CCACHE ccache)
 if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   # Precompiled headers need the sloppiness, or ccache would never find anything.
