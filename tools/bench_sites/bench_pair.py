@@ -53,13 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(figures.HEAD, flush=True)
     failed = [words for parts in ([names] if arguments.quick else [[name] for name in names])
               if (words := _measure(parts, size, arguments.keep, found))]
-    if arguments.json:
-        figures.write_json(found, Path(arguments.json))
-    missed = [figure.name for figure in found if not figure.met()]
-    print("Every target was met." if not missed and not failed else f"Missed: {', '.join(missed) or 'none'}")
-    if failed:
-        raise BenchError(" ".join(failed))
-    return 0
+    return figures.conclude(found, arguments.json, failed)
 
 
 def _measure(names: list[str], size: Size, keep: Path | None, found: list[Figure]) -> str:

@@ -1,7 +1,6 @@
 """`tools/bench pkcs11`: the PKCS#11 module beside the appliance's API and beside p11-kit's remoting of SoftHSM."""
 
 import argparse
-import json
 import os
 import secrets
 import subprocess
@@ -37,12 +36,8 @@ _PIECE, _CHANGERS = 10_000, 64
 
 
 def add_arguments(part: argparse.ArgumentParser) -> None:
-    part.add_argument("--json", metavar="FILE", help="also write the figures there")
-    part.add_argument("--algorithm", action="append", choices=list(ALGORITHMS), help="only this one")
+    figures.add_arguments(part, ALGORITHMS)
     part.add_argument("--keys", type=int, default=100_000, help="how many keys to look one up among (default 100,000)")
-    part.add_argument("--only", metavar="TEXT", default="", help="only cases whose name has this in it")
-    part.add_argument("--rounds", type=int, default=5, help="pairs of slices a case (default 5)")
-    part.add_argument("--slice-ms", type=int, default=1000, help="length of a slice (default 1000)")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -55,11 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
             measured = list(_measure(bench, Path(folder), arguments))
         finally:
             bench.down()
-    if arguments.json:
-        figures.write_json(measured, Path(arguments.json))
-    missed = [figure.name for figure in measured if not figure.met()]
-    print("Every target was met." if not missed else f"Missed: {', '.join(missed)}")
-    return 0
+    return figures.conclude(measured, arguments.json)
 
 
 def _measure(bench: Bench, folder: Path, arguments: argparse.Namespace) -> Iterator[Figure]:
@@ -132,7 +123,7 @@ def _quietly(command: list[str], environment: dict[str, str]) -> None:
 # --- ours ---------------------------------------------------------------------------------------------------------
 
 
-def _driver(bench: Bench, folder: Path, remote: Remote | None, *flags: str) -> list[dict]:
+def _driver(bench: Bench, folder: Path, remote: Remote | None, *flags: str) -> list[Figure]:
     report = folder / "figures.json"
     with pin_descriptor(f"{USER_PIN}\n{remote.pin if remote else ''}\n") as pins:
         done = subprocess.run(
@@ -142,19 +133,18 @@ def _driver(bench: Bench, folder: Path, remote: Remote | None, *flags: str) -> l
             pass_fds=(pins,), stdin=subprocess.DEVNULL)
     if done.returncode != 0:
         raise BenchError(f"Measuring failed. The appliance's log: {bench.site('a').files.log}")
-    return json.loads(report.read_text())
+    return figures.read_json(report)
 
 
 def _signing(bench: Bench, folder: Path, remote: Remote, algorithm: str,
-             arguments: argparse.Namespace) -> Iterator[Figure]:
+             arguments: argparse.Namespace) -> list[Figure]:
     operator = bench.client_environment()
     address = bench.site("a").listen
-    rows = _driver(bench, folder, remote, "--algorithm", algorithm, "--only", arguments.only,
+    return _driver(bench, folder, remote, "--algorithm", algorithm, "--only", arguments.only,
                    "--rounds", str(arguments.rounds), "--slice-ms", str(arguments.slice_ms),
                    "--baseline-module", remote.module, "--baseline-token", remote.token,
                    "--host", address.host, "--port", str(address.port), "--ca", operator["TWINSEAL_CA"],
                    "--certificate", operator["TWINSEAL_CERTIFICATE"], "--key", operator["TWINSEAL_KEY"])
-    yield from (Figure(**row) for row in rows)
 
 
 def _look_up(bench: Bench, folder: Path, arguments: argparse.Namespace) -> Figure:
@@ -177,4 +167,4 @@ def _make_keys(bench: Bench, first: int, count: int) -> None:
 
 def _time_of_look_up(bench: Bench, folder: Path, arguments: argparse.Namespace) -> float:
     return _driver(bench, folder, None, "--algorithm", "ec-p256", "--find", "key-50", "--rounds",
-                   str(arguments.rounds), "--slice-ms", str(arguments.slice_ms))[0]["value"]
+                   str(arguments.rounds), "--slice-ms", str(arguments.slice_ms))[0].value

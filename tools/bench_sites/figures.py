@@ -1,9 +1,13 @@
 """Figures as a table for people and as JSON for machines, in the form of bench-core's."""
 
+import argparse
 import json
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Iterable
+
+from .errors import BenchError
 
 HEAD = f"{'case':34} {'measured':>12} {'beside':>12} {'unit':14} {'ratio':>7} {'target':>8}"
 
@@ -55,6 +59,31 @@ def beside(name: str, unit: str, value: float, baseline: float, ratio: float, ta
 def tell(words: str) -> None:
     """How far the measuring is; no figure."""
     print(f"  {words}", file=sys.stderr, flush=True)
+
+
+def add_arguments(part: argparse.ArgumentParser, algorithms: Iterable[str]) -> None:
+    """Of a benchmark that measures pairs of slices for each algorithm."""
+    part.add_argument("--json", metavar="FILE", help="also write the figures there")
+    part.add_argument("--algorithm", action="append", choices=list(algorithms), help="only this one")
+    part.add_argument("--only", metavar="TEXT", default="", help="only cases whose name has this in it")
+    part.add_argument("--rounds", type=int, default=5, help="pairs of slices a case (default 5)")
+    part.add_argument("--slice-ms", type=int, default=1000, help="length of a slice (default 1000)")
+
+
+def read_json(path: Path) -> list[Figure]:
+    """What bench-core and bench-pkcs11 write."""
+    return [Figure(**figure) for figure in json.loads(path.read_text())]
+
+
+def conclude(measured: list[Figure], json_file: str | None, failed: list[str] | None = None) -> int:
+    """Says which targets were missed; the status of the program. `failed`: why some could not be measured."""
+    if json_file:
+        write_json(measured, Path(json_file))
+    missed = [figure.name for figure in measured if not figure.met()]
+    print("Every target was met." if not missed and not failed else f"Missed: {', '.join(missed) or 'none'}")
+    if failed:
+        raise BenchError(" ".join(failed))
+    return 0
 
 
 def write_json(figures: list[Figure], path: Path) -> None:

@@ -16,6 +16,7 @@
 #include "tests/bench/core/socket_load.h"
 #include "tests/bench/parts/api_load.h"
 #include "tests/bench/parts/report.h"
+#include "tests/support/loaded_token/pins.h"
 #include "twinseal/v1/signing.pb.h"
 
 namespace twinseal::bench {
@@ -47,8 +48,6 @@ struct Options {
   unsigned slice_ms = 1000;
 };
 
-using Slice = std::function<Sample()>;
-
 class Run {
  public:
   explicit Run(const Options& options)
@@ -78,16 +77,8 @@ class Run {
   // Ours and the baseline in turn; the ratio is the median of the rounds' ratios.
   void Compare(std::string name, const Slice& ours, const Slice& baseline, Target target) {
     if (!Wanted(name)) return;
-    std::vector<double> values;
-    std::vector<double> baselines;
-    std::vector<double> ratios;
-    for (unsigned round = 0; round < options_.rounds; ++round) {
-      baselines.push_back(baseline().per_second);
-      values.push_back(ours().per_second);
-      ratios.push_back(values.back() / baselines.back());
-    }
-    Add({std::move(name), "signatures/s", Median(values), Median(baselines), Median(ratios),
-         target});
+    const Compared found = InTurn(options_.rounds, ours, baseline);
+    Add({std::move(name), "signatures/s", found.value, found.baseline, found.ratio, target});
   }
 
   void Add(Figure figure) {
@@ -188,15 +179,6 @@ std::vector<Figure> Grow(const Options& options) {
       .Measure(options.grow_to, options.rounds, Milliseconds(options.slice_ms));
 }
 
-std::string ReadPin(int fd) {
-  std::string pin(256, '\0');
-  std::FILE* const file = fdopen(fd, "r");
-  const std::size_t size = file == nullptr ? 0 : std::fread(pin.data(), 1, pin.size(), file);
-  pin.resize(size);
-  while (pin.ends_with('\n')) pin.pop_back();
-  return pin;
-}
-
 }  // namespace
 }  // namespace twinseal::bench
 
@@ -225,7 +207,7 @@ int main(int argc, char** argv) {
   app.add_option("--rounds", options.rounds);
   app.add_option("--slice-ms", options.slice_ms);
   CLI11_PARSE(app, argc, argv);
-  options.core.pin = twinseal::bench::ReadPin(pin_fd);
+  options.core.pin = twinseal::test::ReadPins(pin_fd).at(0);
 
   const std::vector<twinseal::bench::Figure> figures =
       options.grow_to > 0 ? twinseal::bench::Grow(options) : twinseal::bench::Run(options).All();

@@ -28,6 +28,27 @@ inline double Quantile(std::vector<double> values, double q) {
 
 inline double Median(std::vector<double> values) { return Quantile(std::move(values), 0.5); }
 
+using Slice = std::function<Sample()>;
+
+struct Compared {
+  double value = 0;  // The medians: a second, and beside it.
+  double baseline = 0;
+  double ratio = 0;  // The median of the rounds' ratios.
+};
+
+// Ours and the baseline in turn.
+inline Compared InTurn(unsigned rounds, const Slice& ours, const Slice& baseline) {
+  std::vector<double> values;
+  std::vector<double> baselines;
+  std::vector<double> ratios;
+  for (unsigned round = 0; round < rounds; ++round) {
+    baselines.push_back(baseline().per_second);
+    values.push_back(ours().per_second);
+    ratios.push_back(values.back() / baselines.back());
+  }
+  return {Median(values), Median(baselines), Median(ratios)};
+}
+
 // Runs `operation(thread)` over and over on `threads` threads until `duration` is over. It answers
 // how many signatures it made.
 inline Sample RunFor(unsigned threads, Milliseconds duration,

@@ -16,7 +16,7 @@ void Print(const Figure& figure) {
   const char* const verdict = !figure.target                     ? ""
                               : figure.target->Met(figure.ratio) ? "met"
                                                                  : "MISSED";
-  fmt::print("{:<34} {:>12.1f} {:>12.1f} {:<12} {:>7.2f} {:>8} {}\n", figure.name, figure.value,
+  fmt::print("{:<34} {:>12.1f} {:>12.1f} {:<14} {:>7.2f} {:>8} {}\n", figure.name, figure.value,
              figure.baseline, figure.unit, figure.ratio, target, verdict);
   std::fflush(stdout);
 }

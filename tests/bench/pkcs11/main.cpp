@@ -1,6 +1,5 @@
 // Measures the PKCS#11 module beside the appliance's own API and beside p11-kit's remoting of
 // SoftHSM, slice by slice in turn. tools/bench starts it against a bench that it has made.
-#include <array>
 #include <cstdio>
 #include <functional>
 #include <optional>
@@ -14,10 +13,10 @@
 #include "common/crypto/algorithms.h"
 #include "common/crypto/digest_info.h"
 #include "tests/bench/parts/api_load.h"
-#include "tests/bench/parts/fail.h"
 #include "tests/bench/parts/report.h"
 #include "tests/bench/pkcs11/first_use.h"
 #include "tests/bench/pkcs11/token_load.h"
+#include "tests/support/loaded_token/pins.h"
 #include "twinseal/v1/signing.pb.h"
 
 namespace twinseal::bench {
@@ -49,8 +48,6 @@ struct Options {
   unsigned rounds = 5;
   unsigned slice_ms = 1000;
 };
-
-using Slice = std::function<Sample()>;
 
 class Run {
  public:
@@ -101,19 +98,11 @@ class Run {
     return ToBytes(request.SerializeAsString());
   }
 
-  // Ours and the other in turn; the ratio is the median of the rounds' ratios.
   void Compare(const std::string& what, const Slice& ours, const Slice& other,
                std::optional<Target> target) {
     if (!Wanted(Name(what))) return;
-    std::vector<double> values;
-    std::vector<double> others;
-    std::vector<double> ratios;
-    for (unsigned round = 0; round < options_.rounds; ++round) {
-      others.push_back(other().per_second);
-      values.push_back(ours().per_second);
-      ratios.push_back(values.back() / others.back());
-    }
-    Add({Name(what), "signatures/s", Median(values), Median(others), Median(ratios), target});
+    const Compared found = InTurn(options_.rounds, ours, other);
+    Add({Name(what), "signatures/s", found.value, found.baseline, found.ratio, target});
   }
 
   void First() {
@@ -154,18 +143,6 @@ class Run {
   std::vector<Figure> figures_;
 };
 
-// A line each: ours, the baseline's.
-void ReadPins(int fd, Options& options) {
-  std::FILE* const file = fdopen(fd, "r");
-  std::array<char, 256> line{};
-  for (std::string* const pin : {&options.ours.pin, &options.baseline.pin}) {
-    if (file == nullptr || std::fgets(line.data(), line.size(), file) == nullptr)
-      Fail("there are not two PINs");
-    *pin = line.data();
-    while (pin->ends_with('\n')) pin->pop_back();
-  }
-}
-
 }  // namespace
 }  // namespace twinseal::bench
 
@@ -190,7 +167,9 @@ int main(int argc, char** argv) {
   app.add_option("--rounds", options.rounds);
   app.add_option("--slice-ms", options.slice_ms);
   CLI11_PARSE(app, argc, argv);
-  twinseal::bench::ReadPins(pins_fd, options);
+  const std::vector<std::string> pins = twinseal::test::ReadPins(pins_fd);
+  options.ours.pin = pins.at(0);
+  options.baseline.pin = pins.at(1);
 
   const std::vector<twinseal::bench::Figure> figures = twinseal::bench::Run(options).All();
   if (twinseal::bench::WriteJson(figures, options.json)) return 0;

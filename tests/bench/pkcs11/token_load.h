@@ -1,23 +1,21 @@
-// A PKCS#11 module as an application uses it: loaded, logged in to, asked for keys and signatures.
+// The work of an application upon a token: signing over and over, looking for keys.
 #pragma once
 
-#include <cstddef>
 #include <string>
 
 #include <p11-kit/pkcs11.h>
 
 #include "tests/bench/parts/measure.h"
+#include "tests/support/loaded_token/loaded_token.h"
 
 namespace twinseal::bench {
 
-// Ends the program with the module's CK_RV when something fails. Thread-safe.
+// Throws as LoadedToken does. Thread-safe.
 class TokenLoad {
  public:
   // Logs in to the token of that label.
-  TokenLoad(const std::string& module, const std::string& token, const std::string& pin);
-  ~TokenLoad();
-  TokenLoad(const TokenLoad&) = delete;
-  TokenLoad& operator=(const TokenLoad&) = delete;
+  TokenLoad(const std::string& module, const std::string& token, const std::string& pin)
+      : token_(module, token, pin) {}
 
   struct Work {
     std::string key;  // Its label.
@@ -32,13 +30,9 @@ class TokenLoad {
   Sample Find(const std::string& key, Milliseconds duration) const;
 
  private:
-  CK_SESSION_HANDLE Open() const;
-  CK_OBJECT_HANDLE Key(CK_SESSION_HANDLE session, const std::string& label) const;
   void Sign(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, const Work& work) const;
 
-  CK_FUNCTION_LIST* list_ = nullptr;
-  CK_SLOT_ID slot_ = 0;
-  CK_SESSION_HANDLE login_ = 0;  // Kept open, so that the login lasts.
+  test::LoadedToken token_;
 };
 
 }  // namespace twinseal::bench

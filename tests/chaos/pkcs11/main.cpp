@@ -7,19 +7,7 @@
 #include <CLI/CLI.hpp>
 
 #include "tests/chaos/pkcs11/signers.h"
-
-namespace {
-
-std::string ReadPin(int fd) {
-  std::string pin(256, '\0');
-  std::FILE* const file = fdopen(fd, "r");
-  const std::size_t size = file == nullptr ? 0 : std::fread(pin.data(), 1, pin.size(), file);
-  pin.resize(size);
-  while (pin.ends_with('\n')) pin.pop_back();
-  return pin;
-}
-
-}  // namespace
+#include "tests/support/loaded_token/pins.h"
 
 int main(int argc, char** argv) {
   twinseal::chaos::Target target;
@@ -32,7 +20,7 @@ int main(int argc, char** argv) {
   app.add_option("--pin-fd", pin_fd)->required();
   app.add_option("--threads", threads);
   CLI11_PARSE(app, argc, argv);
-  target.pin = ReadPin(pin_fd);
+  target.pin = twinseal::test::ReadPins(pin_fd).at(0);
 
   twinseal::chaos::Signers signers(target, threads);
   std::puts("signing");

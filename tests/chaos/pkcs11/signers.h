@@ -12,6 +12,7 @@
 #include <p11-kit/pkcs11.h>
 
 #include "common/crypto/public_key.h"
+#include "tests/support/loaded_token/loaded_token.h"
 
 namespace twinseal::chaos {
 
@@ -41,17 +42,12 @@ class Signers {
   Result Finish();
 
  private:
-  void Load(const std::string& module, const std::string& token);
-  CK_SESSION_HANDLE Open() const;
-  CK_OBJECT_HANDLE Find(CK_SESSION_HANDLE session, CK_OBJECT_CLASS of_class,
-                        const std::string& label) const;
   crypto::PublicKey ReadPublicKey(CK_SESSION_HANDLE session, const std::string& label) const;
   void SignOverAndOver(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, Result& result) const;
   CK_RV Sign(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, Bytes& digest,
              Bytes& signature) const;
 
-  CK_FUNCTION_LIST* list_ = nullptr;
-  CK_SLOT_ID slot_ = 0;
+  std::optional<test::LoadedToken> token_;
   std::optional<crypto::PublicKey> public_key_;
   std::atomic<bool> stop_{false};
   std::vector<Result> results_;
