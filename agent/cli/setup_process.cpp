@@ -16,6 +16,7 @@
 
 #include "agent/cli/files.h"
 #include "agent/cli/text.h"
+#include "common/base/big_endian.h"
 #include "common/base/bytes.h"
 
 namespace twinseal::cli {
@@ -124,10 +125,8 @@ Status ReceiveAll(int socket, std::span<std::uint8_t> bytes) {
 
 // A frame of setup.proto: 4 bytes of length, big-endian, then the message.
 Status SendFrame(int socket, const std::string& message) {
-  const auto size = static_cast<std::uint32_t>(message.size());
-  const std::array<std::uint8_t, 4> header = {
-      static_cast<std::uint8_t>(size >> 24U), static_cast<std::uint8_t>(size >> 16U),
-      static_cast<std::uint8_t>(size >> 8U), static_cast<std::uint8_t>(size)};
+  Bytes header;
+  AppendBigEndian(header, static_cast<std::uint32_t>(message.size()));
   TWINSEAL_RETURN_IF_ERROR(SendAll(socket, header));
   return SendAll(socket, AsBytes(message));
 }
@@ -135,8 +134,7 @@ Status SendFrame(int socket, const std::string& message) {
 Result<Bytes> ReceiveFrame(int socket) {
   std::array<std::uint8_t, 4> header{};
   TWINSEAL_RETURN_IF_ERROR(ReceiveAll(socket, header));
-  std::uint32_t size = 0;
-  for (const std::uint8_t byte : header) size = size << 8 | byte;
+  const auto size = ReadBigEndian<std::uint32_t>(header);
   if (size > kMaxAnswerBytes) return Error(Code::kInternal, "the answer is too long");
   Bytes body(size);
   TWINSEAL_RETURN_IF_ERROR(ReceiveAll(socket, body));

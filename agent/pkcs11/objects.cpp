@@ -14,9 +14,7 @@ std::optional<KeyAndVersion> ParseCkaId(BytesView id) {
   if (id.size() != kCkaIdSize) return std::nullopt;
   const Result<KeyId> key = KeyId::FromBytes(id.first(KeyId::kSize));
   if (!key.ok()) return std::nullopt;
-  std::uint32_t version = 0;
-  for (const std::uint8_t byte : id.subspan(KeyId::kSize)) version = version << 8U | byte;
-  return KeyAndVersion{*key, version};
+  return KeyAndVersion{*key, ReadBigEndian<std::uint32_t>(id.subspan(KeyId::kSize))};
 }
 
 CK_OBJECT_HANDLE Handles::Of(const ObjectRef& object) {

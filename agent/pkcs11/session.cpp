@@ -74,8 +74,8 @@ Done Session::DigestInit(const CK_MECHANISM* mechanism) {
     return Failure(CKR_MECHANISM_INVALID);
   if (mechanism->ulParameterLen != 0) return Failure(CKR_MECHANISM_PARAM_INVALID);
   TWINSEAL_ASSIGN_OR_RETURN(crypto::Hasher hasher, crypto::Hasher::Create(known->hash));
-  TWINSEAL_ASSIGN_OR_RETURN(crypto::Hasher of_nothing, crypto::Hasher::Create(known->hash));
-  operation_ = Digesting{std::move(hasher), of_nothing.Finish().size()};
+  const std::size_t size = hasher.size();
+  operation_ = Digesting{std::move(hasher), size};
   return {};
 }
 

@@ -16,4 +16,12 @@ void AppendBigEndian(Bytes& bytes, Number number) {
   }
 }
 
+// At most as many bytes as the number's type has.
+template <std::unsigned_integral Number>
+constexpr Number ReadBigEndian(BytesView bytes) {
+  Number number = 0;
+  for (const std::uint8_t byte : bytes) number = static_cast<Number>(number << 8U | byte);
+  return number;
+}
+
 }  // namespace twinseal

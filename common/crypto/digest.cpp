@@ -33,6 +33,10 @@ Result<Hasher> Hasher::Create(std::string_view hash) {
   return Hasher(std::move(context));
 }
 
+std::size_t Hasher::size() const {
+  return static_cast<std::size_t>(EVP_MD_CTX_get_size(context_.get()));
+}
+
 void Hasher::Update(BytesView bytes) {
   Require(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()));
 }

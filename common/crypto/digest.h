@@ -22,6 +22,8 @@ class Hasher {
   // `hash` is OpenSSL's name ("SHA384"); unimplemented when this OpenSSL does not have it.
   static Result<Hasher> Create(std::string_view hash);
 
+  // Of the digest, in bytes.
+  std::size_t size() const;
   void Update(BytesView bytes);
   // Ends the digest; the hasher is of no use afterwards.
   Bytes Finish();

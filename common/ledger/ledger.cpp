@@ -1,6 +1,7 @@
 #include "common/ledger/ledger.h"
 
 #include <unordered_set>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -26,6 +27,15 @@ Error Bad(std::string_view why) {
 }
 
 }  // namespace
+
+Guard AsRead(std::string key, Revision modified) {
+  if (modified == Revision{}) return Absent{std::move(key)};
+  return UnchangedSince{std::move(key), modified};
+}
+
+Guard AsRead(std::string key, const std::optional<Entry>& read) {
+  return AsRead(std::move(key), read ? read->modified : Revision{});
+}
 
 Range Range::Prefix(std::string_view prefix, std::size_t limit) {
   // The first key behind all that begin so: the prefix, its last byte one higher. Bytes of 0xff

@@ -58,6 +58,10 @@ struct UnchangedSince {
 };
 using Guard = std::variant<Absent, UnchangedSince>;
 
+// Holds while the key is as it was read: last written by that commit, or, at revision 0, absent.
+Guard AsRead(std::string key, Revision modified);
+Guard AsRead(std::string key, const std::optional<Entry>& read);
+
 struct Put {
   std::string key;
   Bytes value;

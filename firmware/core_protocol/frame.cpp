@@ -5,12 +5,13 @@
 #include <fmt/format.h>
 #include <google/protobuf/message_lite.h>
 
+#include "common/base/big_endian.h"
+
 namespace twinseal::core_protocol {
 namespace {
 
 std::size_t ReadLength(const std::uint8_t* header) {
-  return (std::size_t{header[0]} << 24) | (std::size_t{header[1]} << 16) |
-         (std::size_t{header[2]} << 8) | std::size_t{header[3]};
+  return ReadBigEndian<std::uint32_t>({header, kFrameHeaderBytes});
 }
 
 }  // namespace

@@ -96,11 +96,7 @@ Status Copier::ReadBase() {
       "is an old copy; it goes on behind the archive",
       Number(After(base, now)), Number(through));
   ledger::Transaction transaction{options_.guards, {}};
-  if (record) {
-    transaction.guards.push_back(ledger::UnchangedSince{path, record->modified});
-  } else {
-    transaction.guards.push_back(ledger::Absent{path});
-  }
+  transaction.guards.push_back(ledger::AsRead(path, record));
   transaction.writes.push_back(ledger::Put{path, WritePosition(through)});
   TWINSEAL_ASSIGN_OR_RETURN(const ledger::Outcome outcome, ledger_.Commit(transaction));
   if (!outcome.committed) {
@@ -225,11 +221,7 @@ Status Copier::DropSome(const Backlog::Droppable& droppable, bool& dropped) {
   }
   const Mark before = backlog_.dropped();
   const std::string path(kDroppedPath);
-  if (before.modified == ledger::Revision{}) {
-    transaction.guards.push_back(ledger::Absent{path});
-  } else {
-    transaction.guards.push_back(ledger::UnchangedSince{path, before.modified});
-  }
+  transaction.guards.push_back(ledger::AsRead(path, before.modified));
   for (const Waiting& entry : droppable.entries) {
     transaction.guards.push_back(ledger::UnchangedSince{EntryPath(entry.name), entry.modified});
     transaction.writes.push_back(ledger::Remove{EntryPath(entry.name)});

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "common/base/big_endian.h"
+
 namespace twinseal::journal {
 namespace {
 
@@ -28,9 +30,7 @@ Bytes WriteCarried(const Entry& entry) {
   Bytes value;
   value.reserve(kCarriedHead + entry.content.size());
   value.push_back(kCarried);
-  for (int shift = 56; shift >= 0; shift -= 8) {
-    value.push_back(static_cast<std::uint8_t>(Number(entry.position) >> shift));
-  }
+  AppendBigEndian(value, Number(entry.position));
   value.insert(value.end(), entry.content.begin(), entry.content.end());
   return value;
 }
@@ -81,11 +81,7 @@ Result<Entry> ReadEntry(std::string_view path, BytesView value, ledger::Revision
     return entry;
   }
   if (value.front() != kCarried || value.size() < kCarriedHead) return NoJournal(path);
-  std::uint64_t position = 0;
-  for (const std::uint8_t byte : value.subspan(1, kCarriedHead - 1)) {
-    position = position << 8U | byte;
-  }
-  entry.position = Position{position};
+  entry.position = Position{ReadBigEndian<std::uint64_t>(value.subspan(1, kCarriedHead - 1))};
   entry.content.assign(value.begin() + kCarriedHead, value.end());
   return entry;
 }

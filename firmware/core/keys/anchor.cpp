@@ -41,8 +41,7 @@ Result<std::optional<std::uint64_t>> ReadAnchor(hsm::Session& session) {
                    "the token's object 'twinseal-vault-anchor' is not one that Twinseal made; "
                    "find out who changed it, then delete it");
     }
-    std::uint64_t sum = 0;
-    for (const std::uint8_t byte : BytesView(value).subspan(kPrefix.size())) sum = sum << 8 | byte;
+    const auto sum = ReadBigEndian<std::uint64_t>(BytesView(value).subspan(kPrefix.size()));
     highest = std::max(highest.value_or(0), sum);
   }
   return highest;

@@ -1,43 +1,13 @@
 #include "firmware/core/keys/signing.h"
 
-#include <memory>
-
-#include <openssl/bn.h>
-#include <openssl/ec.h>
-#include <openssl/ecdsa.h>
-
 #include "common/crypto/digest_info.h"
+#include "common/crypto/ecdsa_signature.h"
 
 namespace twinseal::core {
 namespace {
 
 CK_MECHANISM_TYPE HashOf(std::size_t digest_size) {
   return digest_size == 32 ? CKM_SHA256 : digest_size == 48 ? CKM_SHA384 : CKM_SHA512;
-}
-
-struct FreeSignature {
-  void operator()(ECDSA_SIG* signature) const { ECDSA_SIG_free(signature); }
-};
-
-Result<Bytes> DerOf(BytesView raw) {
-  const Error failed(Code::kInternal, "the HSM's ECDSA signature cannot be brought into DER");
-  if (raw.empty() || raw.size() % 2 != 0) return failed;
-  const auto half = static_cast<int>(raw.size() / 2);
-  const std::unique_ptr<ECDSA_SIG, FreeSignature> signature(ECDSA_SIG_new());
-  BIGNUM* const r = BN_bin2bn(raw.data(), half, nullptr);
-  BIGNUM* const s = BN_bin2bn(raw.data() + half, half, nullptr);
-  if (signature == nullptr || r == nullptr || s == nullptr ||
-      ECDSA_SIG_set0(signature.get(), r, s) != 1) {
-    BN_free(r);
-    BN_free(s);
-    return failed;
-  }
-  unsigned char* der = nullptr;
-  const int size = i2d_ECDSA_SIG(signature.get(), &der);
-  if (size <= 0) return failed;
-  Bytes result(der, der + size);
-  OPENSSL_free(der);
-  return result;
 }
 
 }  // namespace
@@ -67,7 +37,7 @@ Result<Bytes> SignDigest(hsm::Session& session, const crypto::SchemeInfo& scheme
     case crypto::Family::kEcdsa: {
       TWINSEAL_ASSIGN_OR_RETURN(const Bytes raw,
                                 session.Sign(hsm::Mechanism(CKM_ECDSA), key, digest));
-      return DerOf(raw);
+      return crypto::EcdsaDerOf(raw);
     }
     case crypto::Family::kEd25519:
       return session.Sign(hsm::Mechanism(CKM_EDDSA), key, digest);

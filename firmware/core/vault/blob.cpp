@@ -9,6 +9,7 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
+#include "common/base/big_endian.h"
 #include "common/crypto/algorithms.h"
 
 namespace twinseal::core {
@@ -70,11 +71,7 @@ class Reader {
 
   template <std::unsigned_integral Number>
   Number Get() {
-    Number number = 0;
-    for (const std::uint8_t byte : Take(sizeof(Number))) {
-      number = static_cast<Number>((number << 8) | byte);
-    }
-    return number;
+    return ReadBigEndian<Number>(Take(sizeof(Number)));
   }
 
   BytesView Field(std::size_t most) {

@@ -42,9 +42,7 @@ Status Maintenance::Write(v1::SiteStanding::Standing standing, Deadline deadline
       own.set_standing(standing);
       own.set_since_unix_ms(clock_());
       ledger::Transaction transaction;
-      transaction.guards.push_back(
-          before ? ledger::Guard(ledger::UnchangedSince{path, before->modified})
-                 : ledger::Guard(ledger::Absent{path}));
+      transaction.guards.push_back(ledger::AsRead(path, before));
       transaction.writes.push_back(ledger::Put{path, ToBytes(own.SerializeAsString())});
       TWINSEAL_ASSIGN_OR_RETURN([[maybe_unused]] const ledger::Outcome outcome,
                                 ledger_.Commit(transaction));

@@ -57,11 +57,7 @@ Status ProveNewestFiles(PairFile& file, ledger::Ledger& ledger, const std::strin
     changed.set_next_mark(next.mark());
   }));
   ledger::Transaction transaction;
-  if (entry) {
-    transaction.guards.push_back(ledger::UnchangedSince{path, entry->modified});
-  } else {
-    transaction.guards.push_back(ledger::Absent{path});
-  }
+  transaction.guards.push_back(ledger::AsRead(path, entry));
   transaction.writes.push_back(ledger::Put{path, ToBytes(next.SerializeAsString())});
   TWINSEAL_ASSIGN_OR_RETURN(const ledger::Outcome outcome, ledger.Commit(transaction));
   if (!outcome.committed) {

@@ -159,11 +159,8 @@ void PairBarrier::Suspend(const std::string& site, const OtherSite::Contact& con
   suspended.set_since_unix_ms(clock_());
   ledger::Transaction transaction;
   const std::string path = StandingPath(site);
-  if (known) {
-    transaction.guards.push_back(ledger::UnchangedSince{path, seen->second.modified});
-  } else {
-    transaction.guards.push_back(ledger::Absent{path});
-  }
+  transaction.guards.push_back(
+      ledger::AsRead(path, known ? seen->second.modified : ledger::Revision{}));
   transaction.writes.push_back(ledger::Put{path, ToBytes(suspended.SerializeAsString())});
   const Result<ledger::Outcome> outcome = ledger->Commit(transaction);
   if (outcome.ok() && outcome->committed) {

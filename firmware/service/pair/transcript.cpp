@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "common/base/big_endian.h"
 #include "common/base/bytes.h"
 #include "common/base/types.h"
 #include "common/crypto/digest.h"
@@ -74,16 +75,13 @@ std::string PairingIdOf(const v1::PairState& state) {
 }
 
 std::string PairingCode(std::string_view transcript) {
-  constexpr int kGroups = 6;
+  constexpr std::size_t kGroups = 6;
   constexpr std::uint32_t kGroupSize = 100'000;
   const crypto::Sha256Digest digest = crypto::Sha256(AsBytes(transcript));
   std::string code;
-  for (int group = 0; group < kGroups; ++group) {
-    std::uint64_t number = 0;
+  for (std::size_t group = 0; group < kGroups; ++group) {
     // Five bytes a group, of 32 that there are: 40 bits for 16.6.
-    for (int byte = 0; byte < 5; ++byte) {
-      number = number << 8 | digest.at(static_cast<std::size_t>(group * 5 + byte));
-    }
+    const auto number = ReadBigEndian<std::uint64_t>(BytesView(digest).subspan(group * 5, 5));
     code += fmt::format("{}{:05}", group == 0 ? "" : " ", number % kGroupSize);
   }
   return code;

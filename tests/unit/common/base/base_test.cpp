@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "common/base/big_endian.h"
 #include "common/base/bytes.h"
 #include "common/base/error.h"
 #include "common/base/secret.h"
@@ -116,6 +117,15 @@ TEST(KeyIds, AreReadBack) {
   EXPECT_EQ(*KeyId::FromBytes(id.bytes()), id);
   EXPECT_FALSE(KeyId::FromHex("00").ok());
   EXPECT_NE(KeyId::Random(), id);
+}
+
+TEST(BigEndian, IsWrittenAndReadHighestFirst) {
+  Bytes bytes;
+  AppendBigEndian(bytes, std::uint32_t{0x01020380});
+  EXPECT_EQ(bytes, (Bytes{1, 2, 3, 0x80}));
+  EXPECT_EQ(ReadBigEndian<std::uint32_t>(bytes), 0x01020380U);
+  EXPECT_EQ(ReadBigEndian<std::uint64_t>(BytesView(bytes).first(3)), 0x010203U);
+  EXPECT_EQ(ReadBigEndian<std::uint16_t>({}), 0U);
 }
 
 }  // namespace

@@ -18,6 +18,16 @@ TEST(RangePrefix, EndsBehindTheLastKeyThatBeginsSo) {
   EXPECT_EQ(Range::Prefix(std::string("a\0", 2)).end, std::string("a\1", 2));
 }
 
+TEST(AsRead, IsOfTheCommitThatWroteItOrOfNone) {
+  const Entry entry{"a", {}, Revision{3}, Revision{7}};
+  const Guard of_entry = AsRead("a", entry);
+  const auto& unchanged = std::get<UnchangedSince>(of_entry);
+  EXPECT_EQ(unchanged.key, "a");
+  EXPECT_EQ(unchanged.modified, Revision{7});
+  const Guard of_none = AsRead("b", std::nullopt);
+  EXPECT_EQ(std::get<Absent>(of_none).key, "b");
+}
+
 TEST(CheckTransaction, NamesTheKeyThatIsWrittenTwice) {
   const Status status = CheckTransaction({{}, {Put{"/key/7", {}}, Remove{"/key/7"}}});
   ASSERT_FALSE(status.ok());
