@@ -56,6 +56,16 @@ v1::Key BeforeChange(v1::Key key) {
 // Who has not heard of the record may act by anything before it.
 Barrier::Terms TermsOfRecord(ledger::Revision recorded) { return {{}, recorded}; }
 
+Error NoKey(const KeyId& id) {
+  return Error(Code::kNotFound, fmt::format("there is no key with the id {}", id.Hex()));
+}
+
+Result<v1::Key> ParseKey(const KeyId& id, const ledger::Entry& entry) {
+  v1::Key key;
+  if (key.ParseFromArray(entry.value.data(), static_cast<int>(entry.value.size()))) return key;
+  return Error(Code::kDataLoss, fmt::format("the ledger's record of key {} is damaged", id.Hex()));
+}
+
 Error Contended() {
   return Error(Code::kAborted, "the key is being changed by others all the time; try again");
 }
@@ -138,25 +148,40 @@ Result<v1::Key> KeyStore::CreateOwn(const Mutation& mutation, const KeyName& nam
 
 Result<v1::Key> KeyStore::CreateValid(const Mutation& mutation, const KeyName& name,
                                       const v1::CreateKeyRequest& request) {
-  for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
-    const From from = Source(attempt);
-    TWINSEAL_ASSIGN_OR_RETURN(std::optional<v1::Key> before, Replay(mutation, from));
-    if (before) return *std::move(before);
+  return MakeOnce(mutation, [&](From from) -> Result<std::optional<v1::Key>> {
     TWINSEAL_ASSIGN_OR_RETURN(const v1::Key draft, Draft(name, request, KeyId::Random(), clock_()));
     TWINSEAL_RETURN_IF_ERROR(CheckSite(draft.policy(), site_));
     TWINSEAL_ASSIGN_OR_RETURN(const std::optional<ledger::Entry> taken,
                               Get(NamePath(name.text()), from));
-    if (taken) {
-      return Error(Code::kAlreadyExists, fmt::format("there is a key named '{}' already (names of "
-                                                     "destroyed keys are not used again); choose "
-                                                     "another name",
-                                                     name.text()));
-    }
-    TWINSEAL_ASSIGN_OR_RETURN(std::optional<v1::Key> made, TryCreate(mutation, draft));
-    if (made) return *std::move(made);
+    if (!taken) return TryCreate(mutation, draft);
+    return Error(Code::kAlreadyExists, fmt::format("there is a key named '{}' already (names of "
+                                                   "destroyed keys are not used again); choose "
+                                                   "another name",
+                                                   name.text()));
+  });
+}
+
+Result<v1::Key> KeyStore::MakeOnce(const Mutation& mutation, const Attempt& attempt) {
+  for (int number = 0; number < kMaxAttempts; ++number) {
+    const From from = Source(number);
+    TWINSEAL_ASSIGN_OR_RETURN(std::optional<v1::Key> before, Replay(mutation, from));
+    if (before) return *std::move(before);
+    Result<std::optional<v1::Key>> made = attempt(from);
+    if (!made.ok()) return AnswerOrRefusal(mutation, from, made.error());
+    if (*made) return **std::move(made);
     barrier_.Missed();
   }
   return Contended();
+}
+
+// What stands in a request's way may be its own work, done through another site since its answer
+// was looked for. Read after what stands in the way, the answer is there, too.
+Result<v1::Key> KeyStore::AnswerOrRefusal(const Mutation& mutation, From from,
+                                          const Error& refusal) {
+  if (refusal.code() == Code::kUnavailable) return refusal;
+  TWINSEAL_ASSIGN_OR_RETURN(std::optional<v1::Key> answer, Replay(mutation, from));
+  if (answer) return *std::move(answer);
+  return refusal;
 }
 
 Result<std::optional<v1::Key>> KeyStore::TryCreate(const Mutation& mutation, const v1::Key& draft) {
@@ -200,15 +225,7 @@ Result<std::optional<v1::Key>> KeyStore::TryCreate(const Mutation& mutation, con
 Result<v1::Key> KeyStore::Rotate(const Mutation& mutation, const MayChange& authorized) {
   TWINSEAL_RETURN_IF_ERROR(barrier_.MayChange());
   TWINSEAL_ASSIGN_OR_RETURN(const KeyId id, KeyId::FromHex(authorized.key_id()));
-  for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
-    const From from = Source(attempt);
-    TWINSEAL_ASSIGN_OR_RETURN(std::optional<v1::Key> before, Replay(mutation, from));
-    if (before) return *std::move(before);
-    TWINSEAL_ASSIGN_OR_RETURN(std::optional<v1::Key> after, TryRotate(mutation, id, from));
-    if (after) return *std::move(after);
-    barrier_.Missed();
-  }
-  return Contended();
+  return MakeOnce(mutation, [&](From from) { return TryRotate(mutation, id, from); });
 }
 
 Result<std::optional<v1::Key>> KeyStore::TryRotate(const Mutation& mutation, const KeyId& id,
@@ -235,16 +252,9 @@ Result<v1::Key> KeyStore::Change(const Mutation& mutation, const MayChange& auth
                                  const Transition& transition) {
   TWINSEAL_RETURN_IF_ERROR(barrier_.MayChange());
   TWINSEAL_ASSIGN_OR_RETURN(const KeyId id, KeyId::FromHex(authorized.key_id()));
-  for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
-    const From from = Source(attempt);
-    TWINSEAL_ASSIGN_OR_RETURN(std::optional<v1::Key> before, Replay(mutation, from));
-    if (before) return *std::move(before);
-    TWINSEAL_ASSIGN_OR_RETURN(std::optional<v1::Key> after,
-                              TryChange(&mutation, id, transition, mutation.deadline, from));
-    if (after) return *std::move(after);
-    barrier_.Missed();
-  }
-  return Contended();
+  return MakeOnce(mutation, [&](From from) {
+    return TryChange(&mutation, id, transition, mutation.deadline, from);
+  });
 }
 
 Result<std::optional<v1::Key>> KeyStore::TryChange(const Mutation* mutation, const KeyId& id,
@@ -400,14 +410,9 @@ Result<std::optional<v1::Key>> KeyStore::Replay(const Mutation& mutation, From f
 
 Result<KeyStore::Stored> KeyStore::Load(const KeyId& id, From from) {
   TWINSEAL_ASSIGN_OR_RETURN(const std::optional<ledger::Entry> entry, Get(KeyPath(id), from));
-  if (!entry)
-    return Error(Code::kNotFound, fmt::format("there is no key with the id {}", id.Hex()));
-  Stored stored{{}, entry->modified};
-  if (!stored.key.ParseFromArray(entry->value.data(), static_cast<int>(entry->value.size()))) {
-    return Error(Code::kDataLoss,
-                 fmt::format("the ledger's record of key {} is damaged", id.Hex()));
-  }
-  return stored;
+  if (!entry) return NoKey(id);
+  TWINSEAL_ASSIGN_OR_RETURN(v1::Key key, ParseKey(id, *entry));
+  return Stored{std::move(key), entry->modified};
 }
 
 Result<Bytes> KeyStore::LoadBlob(const KeyId& id, std::uint32_t version, From from) {
@@ -441,15 +446,19 @@ Status KeyStore::Deliver(const KeyId& id, Deadline deadline) {
                               Get(KeyPath(id), From::kLedger));
     // A mark without a record is a token key whose creation was interrupted.
     if (!there) return Erase(core_, id, deadline);
+    return NoKey(id);
   }
-  TWINSEAL_ASSIGN_OR_RETURN(const Stored stored, Load(id, From::kNearby));
-  if (stored.key.state() == v1::DESTROYED) {
+  TWINSEAL_ASSIGN_OR_RETURN(const v1::Key key, ParseKey(id, *entry));
+  return DeliverRecord(id, key, deadline);
+}
+
+Status KeyStore::DeliverRecord(const KeyId& id, const v1::Key& key, Deadline deadline) {
+  if (key.state() == v1::DESTROYED) {
     TWINSEAL_RETURN_IF_ERROR(Erase(core_, id, deadline));
     // The blobs are removed from the ledger; now they leave its files too.
     return ledger_.Purge();
   }
-  TWINSEAL_ASSIGN_OR_RETURN(const Bytes blob,
-                            LoadBlob(id, stored.key.current_version(), From::kNearby));
+  TWINSEAL_ASSIGN_OR_RETURN(const Bytes blob, LoadBlob(id, key.current_version(), From::kNearby));
   return Install(core_, blob, deadline);
 }
 
@@ -459,7 +468,7 @@ Status KeyStore::Follow(const KeyId& id, Deadline deadline) {
   if (stored.key.state() == v1::DESTROYED) return Settle(id, deadline);
   // A key on another site's token, or of other sites alone, is not this core's.
   if (!policy::AllowsSite(stored.key.policy(), site_)) return Ok();
-  return Deliver(id, deadline);
+  return DeliverRecord(id, stored.key, deadline);
 }
 
 Status KeyStore::Settle(const KeyId& id, Deadline deadline, const Finished& finished) {

@@ -90,9 +90,15 @@ class KeyStore {
 
   From Source(int attempt) const;
   Result<std::optional<v1::Key>> Replay(const Mutation& mutation, From from);
+  // Makes a change from what is there; nothing when somebody else was quicker and it is to be tried
+  // again.
+  using Attempt = std::function<Result<std::optional<v1::Key>>(From from)>;
+  // Gives the answer that the request was given before, or makes the change.
+  Result<v1::Key> MakeOnce(const Mutation& mutation, const Attempt& attempt);
+  Result<v1::Key> AnswerOrRefusal(const Mutation& mutation, From from, const Error& refusal);
   Result<v1::Key> CreateValid(const Mutation& mutation, const KeyName& name,
                               const v1::CreateKeyRequest& request);
-  // One attempt; nothing when a guard did not hold and it is to be tried again.
+  // These are attempts.
   Result<std::optional<v1::Key>> TryCreate(const Mutation& mutation, const v1::Key& draft);
   Result<std::optional<v1::Key>> TryRotate(const Mutation& mutation, const KeyId& id, From from);
   Result<std::optional<v1::Key>> TryChange(const Mutation* mutation, const KeyId& id,
@@ -103,6 +109,7 @@ class KeyStore {
                                                 Deadline deadline);
   Result<std::optional<ledger::Entry>> Get(const std::string& path, From from);
   Result<Stored> Load(const KeyId& id, From from);
+  Status DeliverRecord(const KeyId& id, const v1::Key& key, Deadline deadline);
   Result<Bytes> LoadBlob(const KeyId& id, std::uint32_t version, From from);
   // Repeats the identical transaction while the outcome is unknown.
   Result<ledger::Outcome> Commit(const ledger::Transaction& transaction);

@@ -33,15 +33,14 @@ Result<std::optional<ledger::Entry>> MemoryLedger::Get(std::string_view key) {
 }
 
 Result<std::optional<ledger::Entry>> MemoryLedger::GetNearby(std::string_view key) {
+  std::optional<ledger::Entry> entry;
   {
     const std::lock_guard lock(mutex_);
-    if (nearby_) {
-      const auto found = nearby_->find(key);
-      if (found == nearby_->end()) return std::optional<ledger::Entry>();
-      return std::optional<ledger::Entry>(found->second);
-    }
+    const Entries& entries = nearby_ ? *nearby_ : entries_;
+    if (const auto found = entries.find(key); found != entries.end()) entry = found->second;
   }
-  return Get(key);
+  if (const auto called = after_nearby) called(key);
+  return entry;
 }
 
 void MemoryLedger::FreezeNearby() {

@@ -41,8 +41,8 @@ class KeyStoreFixture : public ::testing::Test {
     return {std::move(operation), *RequestId::Parse(id), std::move(hash), "operator/alice", Soon()};
   }
 
-  Result<v1::Key> Create(const std::string& name, const std::string& request_id,
-                         v1::Storage storage = v1::STORAGE_UNSPECIFIED) {
+  static v1::CreateKeyRequest CreateRequest(const std::string& name, const std::string& request_id,
+                                            v1::Storage storage = v1::STORAGE_UNSPECIFIED) {
     v1::CreateKeyRequest request;
     request.set_request_id(request_id);
     request.set_name(name);
@@ -50,6 +50,11 @@ class KeyStoreFixture : public ::testing::Test {
     request.set_storage(storage);
     request.mutable_policy()->add_applications("builder");
     request.mutable_policy()->set_min_destruction_wait_seconds(60);
+    return request;
+  }
+  Result<v1::Key> Create(const std::string& name, const std::string& request_id,
+                         v1::Storage storage = v1::STORAGE_UNSPECIFIED) {
+    const v1::CreateKeyRequest request = CreateRequest(name, request_id, storage);
     return store_->Create(Asked("KeyService/CreateKey", request, request_id), request);
   }
 

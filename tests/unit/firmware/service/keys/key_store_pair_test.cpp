@@ -287,6 +287,41 @@ TEST_F(KeyStorePairTest, ANameThatWasTakenElsewhereIsFoundAlthoughNearbyItIsNot)
   EXPECT_THAT(Create("k", "request-2"), FailsWith(Code::kAlreadyExists, "'k'"));
 }
 
+// A client that waits too long for one site asks the other as well: both are at work on the
+// request.
+TEST_F(KeyStorePairTest, ACreationIsNotRefusedForItsOwnWorkAtTheOtherSite) {
+  const v1::CreateKeyRequest request = CreateRequest("k", "request-1");
+  Result<v1::Key> there = Error(Code::kInternal, "it was not asked");
+  ledger_.after_nearby = [&](std::string_view path) {
+    if (path != RequestPath(*RequestId::Parse("request-1"))) return;
+    ledger_.after_nearby = nullptr;
+    there = b_.store.Create(Asked("KeyService/CreateKey", request, "request-1"), request);
+  };
+  const Result<v1::Key> here = Create("k", "request-1");
+  ASSERT_THAT(there, Succeeds());
+  ASSERT_THAT(here, Succeeds());
+  EXPECT_EQ(here->key_id(), there->key_id());
+  // Of another request's name it is as ever.
+  EXPECT_THAT(Create("k", "request-2"), FailsWith(Code::kAlreadyExists, "'k'"));
+}
+
+TEST_F(KeyStorePairTest, NorIsAChange) {
+  const KeyId id = Made("k");
+  ASSERT_THAT(Schedule("k", "request-0", 60), Succeeds());
+  ledger_.after_nearby = [&](std::string_view path) {
+    if (path != RequestPath(*RequestId::Parse("request-1"))) return;
+    ledger_.after_nearby = nullptr;
+    EXPECT_THAT(b_.Change(id, "request-1", "CancelKeyDestruction", CancelDestruction), Succeeds());
+  };
+  const Result<v1::Key> here = Change("k", "request-1", "CancelKeyDestruction", CancelDestruction);
+  ASSERT_THAT(here, Succeeds());
+  EXPECT_EQ(here->state(), v1::DISABLED);
+  EXPECT_EQ(here->revision(), 3U);
+  // Whoever asks for it anew has nothing to cancel.
+  EXPECT_THAT(Change("k", "request-2", "CancelKeyDestruction", CancelDestruction),
+              FailsWith(Code::kFailedPrecondition, "k"));
+}
+
 TEST_F(KeyStorePairTest, AnIsolatedSiteReadsWhatCountsFromTheLedger) {
   const KeyId id = Made("k");
   ledger_.FreezeNearby();
