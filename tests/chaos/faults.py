@@ -3,6 +3,7 @@
 import contextlib
 import random
 import resource
+import shutil
 from dataclasses import dataclass, field
 from typing import Callable, Iterator
 
@@ -15,6 +16,8 @@ from support.surroundings import change_surroundings
 from .stutter import Stutter
 
 FULL_DISK_FILE_BYTES = 64 * 1024
+# Less than a ledger has after some minutes of changes.
+SMALL_QUOTA_MIB = 2
 
 
 @dataclass(frozen=True)
@@ -156,6 +159,52 @@ def _clock(seconds: float) -> Harm:
     return lambda scene, where: change_surroundings(scene.bench.place(where[0]), clock_offset_seconds=seconds)
 
 
+def _old_copy(scene: Scene, where: tuple[str, ...]) -> None:
+    """Its files are put back as they were before its last start."""
+    site = scene.bench.site(where[0])
+    site.kill()
+    old, newest = site.files.data.with_name("data.old"), site.files.data.with_name("data.newest")
+    shutil.copytree(site.files.data, old)
+    site.start()
+    site.kill()
+    site.files.data.rename(newest)
+    old.rename(site.files.data)
+    site.start(wait=False)
+
+
+def _newest_back(scene: Scene, where: tuple[str, ...]) -> None:
+    site = scene.bench.site(where[0])
+    if not site.not_ready():
+        raise BenchError(f"Site {site.name} serves with an old copy of its files.")
+    site.kill()
+    shutil.rmtree(site.files.data)
+    site.files.data.with_name("data.newest").rename(site.files.data)
+    _start(scene, where)
+
+
+def _wipe(scene: Scene, where: tuple[str, ...]) -> None:
+    scene.bench.site(where[0]).wipe()
+
+
+def _replace(scene: Scene, where: tuple[str, ...]) -> None:
+    scene.bench.replace(where[0])
+
+
+def _reach_quota(scene: Scene, _: tuple[str, ...]) -> None:
+    _restart_in_turn(scene, ledger_quota_mib=SMALL_QUOTA_MIB)
+
+
+def _raise_quota(scene: Scene, _: tuple[str, ...]) -> None:
+    _restart_in_turn(scene)
+
+
+def _restart_in_turn(scene: Scene, **settings: int) -> None:
+    for place in scene.bench.places():
+        place.write_config(**settings)
+        place.stop()
+        place.start()
+
+
 def _change_links(**changes: float) -> Harm:
     return lambda scene, where: faults.change_links(scene.bench, list(where), **changes) and None
 
@@ -177,6 +226,10 @@ KINDS: dict[str, Kind] = {
     # The until-times of answers are told by the sites' clocks: with another fault beside, one could not be read.
     "clock-forward": Kind(1, _one_site, _clock(3600.0), _plain_surroundings, alone=True),
     "clock-back": Kind(1, _one_site, _clock(-3600.0), _plain_surroundings, alone=True),
+    # These take as long as they take, and need the other places.
+    "old-copy": Kind(1, _one_site, _old_copy, _newest_back, alone=True),
+    "wiped-disk": Kind(1, _one_site, _wipe, _replace, alone=True),
+    "quota": Kind(1, _nowhere, _reach_quota, _raise_quota, alone=True),
     "loss": Kind(2, _nowhere, _change_links(loss_percent=5.0), _change_links(loss_percent=0.0)),
 }
 

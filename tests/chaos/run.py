@@ -141,9 +141,12 @@ class Run:
             self._look_at_workers()
 
     def _perform_act(self, act: Act) -> None:
-        inject(self._scene, act)
-        time.sleep(act.hold_seconds)
-        heal(self._scene, act)
+        try:
+            inject(self._scene, act)
+            time.sleep(act.hold_seconds)
+            heal(self._scene, act)
+        except BenchError as error:
+            raise ChaosError(f"During {act.words()}: {error}") from error
         healed = time.monotonic()
         self._await_ready(act)
         self.slowest_return = max(self.slowest_return, time.monotonic() - healed)

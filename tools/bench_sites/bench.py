@@ -12,7 +12,7 @@ from .errors import BenchError
 from .layout import AGENT, BenchFiles, Programs
 from .module import set_up_module
 from .network import CLIENT
-from .pairing import create_pair
+from .pairing import hold_ceremony
 from .place import Place
 from .relays import Network
 from .site import Site, TokenKind
@@ -123,14 +123,27 @@ class Bench:
 
     def pair(self) -> str:
         """The ceremony; everything is ready when it returns. The code that both consoles confirmed."""
-        holder, joiner = self.sites()
-        code = create_pair(self.programs, [holder, joiner], self.api_address(joiner.name), self.agent(), {
-            **self.client_environment(), "TWINSEAL_ENDPOINTS": self.api_address(holder.name),
-            "TWINSEAL_PROXY": self.network.proxy(AGENT)})
+        code = self._hold_ceremony(["create"], *self.sites())
         self._mark(paired=True)
         self.start_all()
         self._set_up_module()
         return code
+
+    def replace(self, name: str) -> str:
+        """A blank appliance takes the place of a site that was wiped; it is ready when this returns. The code."""
+        joiner = self.site(name)
+        [holder] = [site for site in self.sites() if site.name != name]
+        joiner.initialize(join=True)
+        joiner.start(wait=False)
+        joiner.wait_until_listening()
+        code = self._hold_ceremony(["replace", name], holder, joiner)
+        joiner.wait_until_ready()
+        return code
+
+    def _hold_ceremony(self, what: list[str], holder: Site, joiner: Site) -> str:
+        return hold_ceremony(self.programs, what, [holder, joiner], self.api_address(joiner.name), self.agent(), {
+            **self.client_environment(), "TWINSEAL_ENDPOINTS": self.api_address(holder.name),
+            "TWINSEAL_PROXY": self.network.proxy(AGENT)})
 
     def start_all(self) -> None:
         """Starts everything that does not run and waits until all is ready."""

@@ -1,4 +1,4 @@
-"""The ceremony that makes two appliances and an agent a pair, with the bench in the place of the operators."""
+"""The ceremonies that make two appliances and an agent a pair, with the bench in the place of the operators."""
 
 import os
 import re
@@ -17,10 +17,11 @@ PATIENCE_SECONDS = 120
 _CODE = re.compile(r"\b\d{5}(?:[ -]\d{5}){5}\b")
 
 
-def create_pair(programs: Programs, sites: list[Site], joiner_endpoint: str, agent: Agent,
-                environment: dict[str, str]) -> str:
-    """Runs `twinseal pair create` and confirms the code at the console of each site. The code."""
-    command = [programs.cli, "pair", "create", "--joiner", joiner_endpoint, "--agent-config", agent.files.config,
+def hold_ceremony(programs: Programs, what: list[str], sites: list[Site], joiner_endpoint: str, agent: Agent,
+                  environment: dict[str, str]) -> str:
+    """Runs `twinseal pair` with "create", or with "replace" and the site's name, and confirms the code at the console
+    of each site. The code."""
+    command = [programs.cli, "pair", *what, "--joiner", joiner_endpoint, "--agent-config", agent.files.config,
                "--confirm-within", f"{PATIENCE_SECONDS}s", "--output", "json"]
     ceremony = subprocess.Popen(command, env={**os.environ, **environment}, stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -43,7 +44,7 @@ def create_pair(programs: Programs, sites: list[Site], joiner_endpoint: str, age
         ceremony.wait()
         ceremony.stdout.close()
     if status != 0 or not code:
-        raise BenchError(f"`twinseal pair create` failed: {''.join(said).strip() or 'it took too long.'}")
+        raise BenchError(f"`twinseal pair {what[0]}` failed: {''.join(said).strip() or 'it took too long.'}")
     return code
 
 

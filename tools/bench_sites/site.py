@@ -1,5 +1,6 @@
 """One appliance of a bench: set up, started, stopped, killed."""
 
+import shutil
 import subprocess
 from contextlib import ExitStack
 from typing import Callable
@@ -78,6 +79,14 @@ class Site(Place):
     def environment(self) -> dict[str, str]:
         """What twinseald needs of the environment, and nothing else."""
         return {**self.service_environment(), **self.token().environment}
+
+    def wipe(self) -> None:
+        """Kills it; its disk and its HSM are gone, and a blank machine stands in its place."""
+        self.kill()
+        shutil.rmtree(self.files.data, ignore_errors=True)
+        shutil.rmtree(self.files.token_folder, ignore_errors=True)
+        for file in (self.files.pin, self.files.so_pin, *self.files.folder.glob("*.token.object")):
+            file.unlink(missing_ok=True)
 
     # --- running ----------------------------------------------------------------------------------------------
 

@@ -87,11 +87,7 @@ class Recovery(PairTest):
     def lose(self, site: str) -> None:
         """For ever; a new machine with a blank HSM stands there."""
         lost = self.site(site)
-        lost.kill()
-        shutil.rmtree(lost.files.data, ignore_errors=True)
-        shutil.rmtree(lost.files.token_folder, ignore_errors=True)
-        for file in (lost.files.pin, lost.files.so_pin, *lost.files.folder.glob("*.token.object")):
-            file.unlink(missing_ok=True)
+        lost.wipe()
         make_pin(lost.files.pin)
         make_pin(lost.files.so_pin)
 
