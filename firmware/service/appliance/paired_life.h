@@ -72,7 +72,7 @@ class PairedLife {
   void SayNotReady(std::string why) TWINSEAL_EXCLUDES(mutex_);
   Status TakeLedgerAlong();
   void RemoveOwnLedger();
-  Status MakeSiteIdentity();
+  Status MakeSiteIdentity() TWINSEAL_REQUIRES(meeting_);
   Result<std::map<std::string, connect::ClientOptions>> OtherSites() TWINSEAL_REQUIRES(meeting_);
   void Hear(const v1::PairConfig& newer) TWINSEAL_EXCLUDES(mutex_);
   Status TakeNewerConfig() TWINSEAL_EXCLUDES(mutex_);
