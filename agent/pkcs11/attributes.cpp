@@ -15,14 +15,6 @@ constexpr std::array<CK_ATTRIBUTE_TYPE, 7> kSensitive = {
     CKA_VALUE,      CKA_PRIVATE_EXPONENT, CKA_PRIME_1,    CKA_PRIME_2,
     CKA_EXPONENT_1, CKA_EXPONENT_2,       CKA_COEFFICIENT};
 
-Bytes Number(CK_ULONG number) {
-  Bytes bytes(sizeof number);
-  std::memcpy(bytes.data(), &number, sizeof number);
-  return bytes;
-}
-
-Bytes Truth(bool truth) { return {static_cast<std::uint8_t>(truth ? CK_TRUE : CK_FALSE)}; }
-
 CK_KEY_TYPE KeyTypeOf(v1::Algorithm algorithm) {
   switch (crypto::Find(algorithm)->family) {
     case crypto::Family::kRsa:
@@ -76,8 +68,16 @@ void AddUses(bool is_private, Attributes& attributes) {
 
 }  // namespace
 
+Bytes Number(CK_ULONG number) {
+  Bytes bytes(sizeof number);
+  std::memcpy(bytes.data(), &number, sizeof number);
+  return bytes;
+}
+
+Bytes Truth(bool truth) { return {static_cast<std::uint8_t>(truth ? CK_TRUE : CK_FALSE)}; }
+
 Attributes ListedAttributesOf(const ObjectRef& object, const KeyFacts& key) {
-  return {{CKA_CLASS, Number(object.is_private ? CKO_PRIVATE_KEY : CKO_PUBLIC_KEY)},
+  return {{CKA_CLASS, Number(object.is_private() ? CKO_PRIVATE_KEY : CKO_PUBLIC_KEY)},
           {CKA_TOKEN, Truth(true)},
           {CKA_LABEL, ToBytes(key.name)},
           {CKA_ID, CkaIdOf(object)},
@@ -86,9 +86,9 @@ Attributes ListedAttributesOf(const ObjectRef& object, const KeyFacts& key) {
 
 Attributes KnownAttributesOf(const ObjectRef& object, const KeyFacts& key, bool needs_login) {
   Attributes attributes = ListedAttributesOf(object, key);
-  attributes[CKA_PRIVATE] = Truth(object.is_private && needs_login);
+  attributes[CKA_PRIVATE] = Truth(object.is_private() && needs_login);
   attributes[CKA_LOCAL] = Truth(true);
-  AddUses(object.is_private, attributes);
+  AddUses(object.is_private(), attributes);
   return attributes;
 }
 
@@ -99,10 +99,10 @@ Result<Attributes> AttributesOf(const ObjectRef& object, const KeyFacts& key, bo
   attributes[CKA_KEY_GEN_MECHANISM] = Number(GenerationOf(parts.type));
   attributes[CKA_PUBLIC_KEY_INFO] = der;
   attributes[CKA_UNIQUE_ID] =
-      ToBytes(HexEncode(CkaIdOf(object)) + (object.is_private ? "-private" : "-public"));
+      ToBytes(HexEncode(CkaIdOf(object)) + (object.is_private() ? "-private" : "-public"));
   for (const CK_ATTRIBUTE_TYPE empty : {CKA_SUBJECT, CKA_START_DATE, CKA_END_DATE})
     attributes[empty] = {};
-  AddPublicParts(parts, object.is_private, attributes);
+  AddPublicParts(parts, object.is_private(), attributes);
   return attributes;
 }
 

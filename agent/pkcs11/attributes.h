@@ -34,7 +34,10 @@ Done Fill(const Attributes& attributes, std::span<CK_ATTRIBUTE> wanted);
 // CKR_TEMPLATE_INCONSISTENT for an attribute that comes twice with different values.
 Outcome<Attributes> ReadTemplate(const CK_ATTRIBUTE* entries, CK_ULONG count);
 
-// The value as a number or a yes; nothing when it has another size.
+// Values as attributes have them.
+Bytes Number(CK_ULONG number);
+Bytes Truth(bool truth);
+// And back; nothing when there is none, or it has another size.
 std::optional<CK_ULONG> NumberOf(const Attributes& attributes, CK_ATTRIBUTE_TYPE type);
 std::optional<std::string> TextOf(const Attributes& attributes, CK_ATTRIBUTE_TYPE type);
 

@@ -33,6 +33,8 @@ Done GetFunctionStatus(CK_SESSION_HANDLE session);
 Done CancelFunction(CK_SESSION_HANDLE session);
 
 // v2.40 §5.7 and §5.13: object_calls.cpp
+Done CreateObject(CK_SESSION_HANDLE session, CK_ATTRIBUTE* values, CK_ULONG count,
+                  CK_OBJECT_HANDLE* object);
 Done DestroyObject(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object);
 Done GetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE* wanted,
                        CK_ULONG count);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "twinseal/v1/appliance.pb-c.h"
+#include "twinseal/v1/certificates.pb-c.h"
 #include "twinseal/v1/signing.pb-c.h"
 
 namespace twinseal::pkcs11 {
@@ -49,6 +50,10 @@ using GetKeyCall = TWINSEAL_PROCEDURE(get_key_request, key);
 using ListKeysCall = TWINSEAL_PROCEDURE(list_keys_request, list_keys_response);
 using CreateKeyCall = TWINSEAL_PROCEDURE(create_key_request, key);
 using DestroyKeyCall = TWINSEAL_PROCEDURE(schedule_key_destruction_request, key);
+using ListCertificatesCall = TWINSEAL_PROCEDURE(list_certificates_request,
+                                                list_certificates_response);
+using ImportCertificateCall = TWINSEAL_PROCEDURE(import_certificate_request, certificate);
+using RemoveCertificateCall = TWINSEAL_PROCEDURE(remove_certificate_request, certificate);
 using SignCall = TWINSEAL_PROCEDURE(sign_request, sign_response);
 using SignBatchCall = TWINSEAL_PROCEDURE(sign_batch_request, sign_batch_response);
 using RandomCall = TWINSEAL_PROCEDURE(generate_random_request, generate_random_response);
@@ -102,6 +107,19 @@ Bytes Copy(const ProtobufCBinaryData& data) {
   return {bytes.begin(), bytes.end()};
 }
 
+Result<CertificateFacts> FactsOf(const Twinseal__V1__Certificate& certificate) {
+  CertificateFacts facts{};
+  TWINSEAL_ASSIGN_OR_RETURN(facts.key, KeyId::FromHex(certificate.key_id));
+  facts.key_name = certificate.key_name;
+  facts.version = certificate.key_version;
+  facts.id = certificate.certificate_id;
+  facts.der = Copy(certificate.certificate_der);
+  for (std::size_t i = 0; i < certificate.n_issuers_der; ++i) {
+    facts.issuers.push_back(Copy(certificate.issuers_der[i]));
+  }
+  return facts;
+}
+
 }  // namespace
 
 Result<KeyFacts> Contract::GetKey(std::string_view key) const {
@@ -150,6 +168,51 @@ Status Contract::DestroyKey(const KeyId& key) const {
   request.key = Text(hex);
   const auto done = DestroyKeyCall::Call(caller_, timeout_,
                                          "/twinseal.v1.KeyService/ScheduleKeyDestruction", request);
+  return done.ok() ? Ok() : Status(done.error());
+}
+
+Result<CertificatePage> Contract::ListCertificates(const std::string& key,
+                                                   const std::string& page_token) const {
+  Twinseal__V1__ListCertificatesRequest request = TWINSEAL__V1__LIST_CERTIFICATES_REQUEST__INIT;
+  request.key = Text(key);
+  request.page_token = Text(page_token);
+  TWINSEAL_ASSIGN_OR_RETURN(
+      const auto listed,
+      ListCertificatesCall::Call(caller_, timeout_,
+                                 "/twinseal.v1.CertificateService/ListCertificates", request));
+  CertificatePage page{{}, listed->next_page_token};
+  for (std::size_t i = 0; i < listed->n_certificates; ++i) {
+    TWINSEAL_ASSIGN_OR_RETURN(CertificateFacts facts, FactsOf(*listed->certificates[i]));
+    page.certificates.push_back(std::move(facts));
+  }
+  return page;
+}
+
+Result<CertificateFacts> Contract::ImportCertificate(const std::string& key,
+                                                     const Bytes& der) const {
+  const RequestId id = RequestId::Random();
+  ProtobufCBinaryData data = Data(der);
+  Twinseal__V1__ImportCertificateRequest request = TWINSEAL__V1__IMPORT_CERTIFICATE_REQUEST__INIT;
+  request.request_id = Text(id.text());
+  request.key = Text(key);
+  request.certificates_der = &data;
+  request.n_certificates_der = 1;
+  TWINSEAL_ASSIGN_OR_RETURN(
+      const auto made,
+      ImportCertificateCall::Call(caller_, timeout_,
+                                  "/twinseal.v1.CertificateService/ImportCertificate", request));
+  return FactsOf(*made);
+}
+
+Status Contract::RemoveCertificate(const KeyId& key, const std::string& certificate) const {
+  const RequestId id = RequestId::Random();
+  const std::string hex = key.Hex();
+  Twinseal__V1__RemoveCertificateRequest request = TWINSEAL__V1__REMOVE_CERTIFICATE_REQUEST__INIT;
+  request.request_id = Text(id.text());
+  request.key = Text(hex);
+  request.certificate_id = Text(certificate);
+  const auto done = RemoveCertificateCall::Call(
+      caller_, timeout_, "/twinseal.v1.CertificateService/RemoveCertificate", request);
   return done.ok() ? Ok() : Status(done.error());
 }
 

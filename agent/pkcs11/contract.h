@@ -33,6 +33,21 @@ struct KeyPage {
   std::string next;  // Empty on the last page.
 };
 
+// A certificate of the inventory.
+struct CertificateFacts {
+  KeyId key;
+  std::string key_name;
+  std::uint32_t version;  // Of the key.
+  std::string id;         // The inventory's.
+  Bytes der;
+  std::vector<Bytes> issuers;  // In DER: its issuer's, that one's issuer's, and so on.
+};
+
+struct CertificatePage {
+  std::vector<CertificateFacts> certificates;
+  std::string next;  // Empty on the last page.
+};
+
 // Thread-safe. Errors are the appliance's, or those of the way to it (client::Caller).
 class Contract {
  public:
@@ -45,6 +60,12 @@ class Contract {
   Result<KeyFacts> CreateKey(const std::string& name, v1::Algorithm algorithm) const;
   // After the waiting period that the appliance takes when none is said.
   Status DestroyKey(const KeyId& id) const;
+
+  // Of one key, by name or by id in hexadecimal, or with "" of all that the client may see.
+  Result<CertificatePage> ListCertificates(const std::string& key,
+                                           const std::string& page_token) const;
+  Result<CertificateFacts> ImportCertificate(const std::string& key, const Bytes& der) const;
+  Status RemoveCertificate(const KeyId& key, const std::string& id) const;
 
   struct Signing {
     KeyId key;

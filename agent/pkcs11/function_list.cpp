@@ -30,6 +30,7 @@ constexpr void BindAll(List& list) {
   Bind<calls::Logout>(list.C_Logout);
   Bind<calls::GetFunctionStatus>(list.C_GetFunctionStatus);
   Bind<calls::CancelFunction>(list.C_CancelFunction);
+  Bind<calls::CreateObject>(list.C_CreateObject);
   Bind<calls::DestroyObject>(list.C_DestroyObject);
   Bind<calls::GetAttributeValue>(list.C_GetAttributeValue);
   Bind<calls::SetAttributeValue>(list.C_SetAttributeValue);
@@ -57,7 +58,6 @@ constexpr void BindAll(List& list) {
   Lack(list.C_SetPIN);
   Lack(list.C_GetOperationState);
   Lack(list.C_SetOperationState);
-  Lack(list.C_CreateObject);
   Lack(list.C_CopyObject);
   Lack(list.C_GetObjectSize);
   Lack(list.C_EncryptInit);

@@ -107,22 +107,16 @@ Outcome<KeyPairHandles> MakeKeyPair(Token& token, const CK_MECHANISM& mechanism,
                    fmt::format("making the key '{}': {}", name, failure.why));
   }
   const auto facts = token.Keep(*std::move(made));
-  return KeyPairHandles{token.handles().Of({facts->id, facts->current_version, false}),
-                        token.handles().Of({facts->id, facts->current_version, true})};
+  return KeyPairHandles{
+      token.handles().Of({facts->id, facts->current_version, ObjectKind::kPublicKey}),
+      token.handles().Of({facts->id, facts->current_version, ObjectKind::kPrivateKey})};
 }
 
-Done DestroyKeyOf(Token& token, CK_OBJECT_HANDLE object) {
-  const std::optional<ObjectRef> found = token.handles().Find(object);
-  if (!found) return Failure(CKR_OBJECT_HANDLE_INVALID);
+Done DestroyKeyOf(Token& token, const ObjectRef& object) {
   TWINSEAL_ASSIGN_OR_RETURN(const auto connection, token.Connect());
-  if (!found->is_private) return Failure(CKR_ACTION_PROHIBITED);
-  const Status destroyed = connection->contract().DestroyKey(found->key);
-  if (destroyed.ok()) return {};
-  const Failure failure = FailureOf(destroyed.error());
-  if (failure.rv == CKR_KEY_HANDLE_INVALID) return Failure(CKR_OBJECT_HANDLE_INVALID, failure.why);
-  if (failure.rv == CKR_KEY_FUNCTION_NOT_PERMITTED)
-    return Failure(CKR_ACTION_PROHIBITED, failure.why);
-  return failure;
+  if (!object.is_private()) return Failure(CKR_ACTION_PROHIBITED);
+  const Status destroyed = connection->contract().DestroyKey(object.key);
+  return destroyed.ok() ? Done() : FailureOfDestroying(destroyed.error());
 }
 
 }  // namespace twinseal::pkcs11

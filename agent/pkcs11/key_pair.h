@@ -22,6 +22,6 @@ Outcome<KeyPairHandles> MakeKeyPair(Token& token, const CK_MECHANISM& mechanism,
 // Of a private key: the key with all its versions is destroyed after the appliance's waiting
 // period, in which an operator can cancel that. CKR_ACTION_PROHIBITED for a public key, which there
 // is as long as its private key.
-Done DestroyKeyOf(Token& token, CK_OBJECT_HANDLE object);
+Done DestroyKeyOf(Token& token, const ObjectRef& object);
 
 }  // namespace twinseal::pkcs11

@@ -1,7 +1,9 @@
+#include <optional>
 #include <span>
 
 #include "agent/pkcs11/call_context.h"
 #include "agent/pkcs11/calls.h"
+#include "agent/pkcs11/certificate_import.h"
 #include "agent/pkcs11/key_pair.h"
 
 namespace twinseal::pkcs11::calls {
@@ -39,10 +41,23 @@ Done SetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_AT
   return Failure(CKR_ACTION_PROHIBITED);
 }
 
+Done CreateObject(CK_SESSION_HANDLE session, CK_ATTRIBUTE* values, CK_ULONG count,
+                  CK_OBJECT_HANDLE* object) {
+  TWINSEAL_ASSIGN_OR_RETURN(const InSession in, In(session));
+  if (object == nullptr) return Failure(CKR_ARGUMENTS_BAD);
+  TWINSEAL_ASSIGN_OR_RETURN(const Attributes wanted, ReadTemplate(values, count));
+  if (!in->writable()) return Failure(CKR_SESSION_READ_ONLY);
+  TWINSEAL_ASSIGN_OR_RETURN(*object, ImportCertificate(in->token(), wanted));
+  return {};
+}
+
 Done DestroyObject(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object) {
   TWINSEAL_ASSIGN_OR_RETURN(const InSession in, In(session));
   if (!in->writable()) return Failure(CKR_SESSION_READ_ONLY);
-  return DestroyKeyOf(in->token(), object);
+  const std::optional<ObjectRef> found = in->token().handles().Find(object);
+  if (!found) return Failure(CKR_OBJECT_HANDLE_INVALID);
+  return found->is_certificate() ? RemoveCertificate(in->token(), *found)
+                                 : DestroyKeyOf(in->token(), *found);
 }
 
 Done GenerateKeyPair(CK_SESSION_HANDLE session, CK_MECHANISM* mechanism,

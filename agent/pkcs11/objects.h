@@ -13,17 +13,26 @@
 
 namespace twinseal::pkcs11 {
 
-// One half of one version of a key. The current version has both halves, older ones the public one
-// alone, since they only verify.
+// The current version of a key has both halves, older ones the public one alone, since they only
+// verify. Each version may have certificates, and each of these those of the CAs above it.
+enum class ObjectKind : std::uint8_t { kPublicKey, kPrivateKey, kCertificate, kIssuer };
+
 struct ObjectRef {
   KeyId key;
   std::uint32_t version;
-  bool is_private;
+  ObjectKind kind;
+  std::uint64_t certificate = 0;  // The first eight bytes of its SHA-256; 0 for a key.
+
+  bool is_private() const { return kind == ObjectKind::kPrivateKey; }
+  bool is_certificate() const {
+    return kind == ObjectKind::kCertificate || kind == ObjectKind::kIssuer;
+  }
 
   friend auto operator<=>(const ObjectRef&, const ObjectRef&) = default;
 };
 
-// CKA_ID: the key's id and the version, big-endian. The same for both halves.
+// CKA_ID: the key's id and the version, big-endian. The same for both halves and the certificates
+// of that version.
 inline constexpr std::size_t kCkaIdSize = KeyId::kSize + 4;
 Bytes CkaIdOf(const ObjectRef& object);
 // Nothing for bytes that are no such id.

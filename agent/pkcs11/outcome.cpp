@@ -28,4 +28,11 @@ Failure FailureOf(const Error& error) {
   return {rv, error.message()};
 }
 
+Failure FailureOfDestroying(const Error& error) {
+  Failure failure = FailureOf(error);
+  if (failure.rv == CKR_KEY_HANDLE_INVALID) failure.rv = CKR_OBJECT_HANDLE_INVALID;
+  if (failure.rv == CKR_KEY_FUNCTION_NOT_PERMITTED) failure.rv = CKR_ACTION_PROHIBITED;
+  return failure;
+}
+
 }  // namespace twinseal::pkcs11

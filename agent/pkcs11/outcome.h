@@ -22,6 +22,9 @@ struct Failure {
 // What an appliance, or the way to one, answered, as a CK_RV: PKCS#11 v2.40 §5.1. The words go to
 // the log.
 Failure FailureOf(const Error& error);
+// The same for C_DestroyObject: CKR_OBJECT_HANDLE_INVALID for what is not there,
+// CKR_ACTION_PROHIBITED for what the client may not.
+Failure FailureOfDestroying(const Error& error);
 
 template <typename T>
 class [[nodiscard]] Outcome {

@@ -9,6 +9,7 @@
 #include <openssl/objects.h>
 #include <openssl/x509.h>
 
+#include "common/crypto/der.h"
 #include "common/crypto/openssl_error.h"
 #include "common/crypto/openssl_ptr.h"
 
@@ -30,25 +31,15 @@ Result<Bytes> Number(const EVP_PKEY* key, const char* name) {
 
 Result<Bytes> ObjectIdentifier(int nid) {
   const ASN1_OBJECT* const object = OBJ_nid2obj(nid);
-  unsigned char* der = nullptr;
-  const int size = object == nullptr ? -1 : i2d_ASN1_OBJECT(object, &der);
-  if (size <= 0) return crypto::OpensslError(Code::kInternal, "encoding a curve's name");
-  Bytes bytes(der, der + size);
-  OPENSSL_free(der);
-  return bytes;
+  return crypto::DerOf(i2d_ASN1_OBJECT, object, "a curve's name");
 }
 
 Result<Bytes> OctetString(BytesView content) {
   const OpensslPtr<ASN1_OCTET_STRING, ASN1_OCTET_STRING_free> text(ASN1_OCTET_STRING_new());
-  unsigned char* der = nullptr;
-  const int size = text != nullptr && ASN1_OCTET_STRING_set(text.get(), content.data(),
-                                                            static_cast<int>(content.size())) == 1
-                       ? i2d_ASN1_OCTET_STRING(text.get(), &der)
-                       : -1;
-  if (size <= 0) return crypto::OpensslError(Code::kInternal, "encoding a point");
-  Bytes bytes(der, der + size);
-  OPENSSL_free(der);
-  return bytes;
+  const bool set = text != nullptr && ASN1_OCTET_STRING_set(text.get(), content.data(),
+                                                            static_cast<int>(content.size())) == 1;
+  const ASN1_OCTET_STRING* const whole = set ? text.get() : nullptr;
+  return crypto::DerOf(i2d_ASN1_OCTET_STRING, whole, "a point");
 }
 
 Result<PublicParts> RsaParts(const EVP_PKEY* key) {
@@ -59,23 +50,17 @@ Result<PublicParts> RsaParts(const EVP_PKEY* key) {
   return parts;
 }
 
-void FreePoint(unsigned char* point) { OPENSSL_free(point); }
-
 Result<PublicParts> EcParts(const EVP_PKEY* key) {
   std::array<char, 64> curve{};
   // Not OSSL_PKEY_PARAM_PUB_KEY: in a process that has an ENGINE for EC keys, such as libp11's,
   // that gives the point in compressed form, whatever form the key came in.
-  unsigned char* encoded = nullptr;
-  const int size = i2d_PublicKey(key, &encoded);
-  const OpensslPtr<unsigned char, FreePoint> point(encoded);
-  if (size <= 0 || EVP_PKEY_get_group_name(key, curve.data(), curve.size(), nullptr) != 1) {
+  TWINSEAL_ASSIGN_OR_RETURN(const Bytes point, crypto::DerOf(i2d_PublicKey, key, "a public key"));
+  if (EVP_PKEY_get_group_name(key, curve.data(), curve.size(), nullptr) != 1)
     return crypto::OpensslError(Code::kInternal, "reading an EC public key");
-  }
   PublicParts parts;
   parts.type = CKK_EC;
   TWINSEAL_ASSIGN_OR_RETURN(parts.ec_params, ObjectIdentifier(OBJ_txt2nid(curve.data())));
-  TWINSEAL_ASSIGN_OR_RETURN(parts.ec_point,
-                            OctetString(BytesView(point.get(), static_cast<std::size_t>(size))));
+  TWINSEAL_ASSIGN_OR_RETURN(parts.ec_point, OctetString(point));
   return parts;
 }
 

@@ -1,4 +1,4 @@
-// Looking for objects: one key when the template names one, page by page otherwise.
+// Looking for objects: those of one key when the template names one, page by page otherwise.
 #pragma once
 
 #include <deque>
@@ -21,21 +21,28 @@ class Search {
   Outcome<std::vector<CK_OBJECT_HANDLE>> Next(CK_ULONG most);
 
  private:
+  // What is looked through, one after the other.
+  enum class Stage { kKeys, kCertificates, kDone };
   struct Candidate {
     ObjectRef object;
-    std::shared_ptr<const KeyFacts> key;  // All that one key brings share them.
+    std::shared_ptr<const KeyFacts> key;                   // All that one key brings share them.
+    std::shared_ptr<const CertificateObject> certificate;  // In place of that.
   };
 
+  bool Wants(Stage stage) const;
+  std::optional<std::string> NamedKey() const;
   Done FetchMore();
-  Done FetchOne(const std::string& key);
+  Done FetchKeys(const std::optional<std::string>& named);
+  Done FetchCertificates(const std::string& key);
   void Add(const std::shared_ptr<const KeyFacts>& key);
+  void TurnTo(std::string page);
   Outcome<bool> Matches(const Candidate& candidate) const;
 
   Token* token_;
   Attributes wanted_;
   std::deque<Candidate> candidates_;
-  std::string page_;
-  bool done_ = false;
+  Stage stage_ = Stage::kKeys;
+  std::string page_;  // Of the stage.
 };
 
 }  // namespace twinseal::pkcs11

@@ -74,8 +74,7 @@ Done Session::DigestInit(const CK_MECHANISM* mechanism) {
     return Failure(CKR_MECHANISM_INVALID);
   if (mechanism->ulParameterLen != 0) return Failure(CKR_MECHANISM_PARAM_INVALID);
   TWINSEAL_ASSIGN_OR_RETURN(crypto::Hasher hasher, crypto::Hasher::Create(known->hash));
-  const std::size_t size = hasher.size();
-  operation_ = Digesting{std::move(hasher), size};
+  operation_ = Digesting{std::move(hasher)};
   return {};
 }
 
@@ -93,7 +92,7 @@ Done Session::Digest(std::optional<BytesView> data, Output output) {
   Digesting* const digesting = UnderWay<Digesting>(operation_);
   if (digesting == nullptr) return Failure(CKR_OPERATION_NOT_INITIALIZED);
   if (data && digesting->in_parts) return Failure(CKR_OPERATION_ACTIVE);
-  TWINSEAL_ASSIGN_OR_RETURN(const bool fits, Fits(digesting->size, output));
+  TWINSEAL_ASSIGN_OR_RETURN(const bool fits, Fits(digesting->hasher.size(), output));
   if (!fits) return {};
   if (data) digesting->hasher.Update(*data);
   Write(digesting->hasher.Finish(), output);
@@ -118,8 +117,8 @@ Done Session::Start(const CK_MECHANISM* mechanism, CK_OBJECT_HANDLE key, bool wi
   if (!begins) return {};
   if (with_private_key && !token_.open()) return Failure(CKR_USER_NOT_LOGGED_IN);
   const std::optional<ObjectRef> object = token_.handles().Find(key);
-  if (!object) return Failure(CKR_KEY_HANDLE_INVALID);
-  if (object->is_private != with_private_key) return Failure(CKR_KEY_FUNCTION_NOT_PERMITTED);
+  if (!object || object->is_certificate()) return Failure(CKR_KEY_HANDLE_INVALID);
+  if (object->is_private() != with_private_key) return Failure(CKR_KEY_FUNCTION_NOT_PERMITTED);
   Outcome<std::shared_ptr<const KeyFacts>> facts = token_.Facts(object->key, object->version);
   if (!facts.ok() && facts.error().rv == CKR_OBJECT_HANDLE_INVALID)
     return Failure(CKR_KEY_HANDLE_INVALID, facts.error().why);

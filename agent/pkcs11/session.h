@@ -56,7 +56,6 @@ class Session {
  private:
   struct Digesting {
     crypto::Hasher hasher;
-    std::size_t size;
     bool in_parts = false;
   };
   struct SigningOrVerifying {

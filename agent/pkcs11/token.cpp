@@ -14,9 +14,11 @@ namespace {
 
 // A chain of certificates, or a key, has some kilobytes.
 constexpr std::size_t kMaxFile = 1U << 20U;
-// Their facts are kept, half a kilobyte each. An application uses a few keys; one that lists a
-// hundred thousand shall not keep them all in its memory.
+// So many keys' facts are kept, half a kilobyte each, and so many certificates, of a kilobyte or
+// two. An application uses a few; one that lists a hundred thousand shall not keep them all in its
+// memory.
 constexpr std::size_t kMaxFacts = 512;
+constexpr std::size_t kMaxCertificates = 256;
 
 Result<std::string> ReadWhole(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -147,9 +149,62 @@ std::shared_ptr<const KeyFacts> Token::Keep(KeyFacts facts) {
   return kept;
 }
 
+Outcome<Token::Certificates> Token::FetchCertificates(const std::string& key,
+                                                      const std::string& page_token) {
+  TWINSEAL_ASSIGN_OR_RETURN(const std::shared_ptr<Connection> connection, Connect());
+  const Result<CertificatePage> page = connection->contract().ListCertificates(key, page_token);
+  Certificates fetched;
+  if (!page.ok()) {
+    const Code code = page.error().code();
+    // An appliance of a release that has no inventory does not implement it.
+    const bool none =
+        code == Code::kNotFound || code == Code::kPermissionDenied || code == Code::kUnimplemented;
+    if (none) return fetched;
+    return page.error();
+  }
+  fetched.objects = Keep(ObjectsOf(page->certificates));
+  fetched.next = page->next;
+  return fetched;
+}
+
+Outcome<std::shared_ptr<const CertificateObject>> Token::CertificateOf(const ObjectRef& object) {
+  {
+    const MutexLock lock(mutex_);
+    const auto known = certificates_.find(object);
+    if (known != certificates_.end()) return known->second;
+  }
+  TWINSEAL_ASSIGN_OR_RETURN(const Certificates of_key, FetchCertificates(object.key.Hex(), ""));
+  for (const auto& one : of_key.objects) {
+    if (one->object == object) return one;
+  }
+  return Failure(CKR_OBJECT_HANDLE_INVALID);
+}
+
+std::vector<std::shared_ptr<const CertificateObject>> Token::Keep(
+    std::vector<CertificateObject> certificates) {
+  std::vector<std::shared_ptr<const CertificateObject>> kept;
+  const MutexLock lock(mutex_);
+  for (CertificateObject& one : certificates) {
+    if (certificates_.size() >= kMaxCertificates) certificates_.erase(certificates_.begin());
+    kept.push_back(std::make_shared<const CertificateObject>(std::move(one)));
+    certificates_[kept.back()->object] = kept.back();
+  }
+  return kept;
+}
+
+void Token::Forget(const ObjectRef& certificate) {
+  const MutexLock lock(mutex_);
+  certificates_.erase(certificate);
+}
+
 Outcome<Attributes> Token::AttributesOfHandle(CK_OBJECT_HANDLE handle) {
   const std::optional<ObjectRef> object = handles_.Find(handle);
-  if (!object || (object->is_private && !open())) return Failure(CKR_OBJECT_HANDLE_INVALID);
+  if (!object || (object->is_private() && !open())) return Failure(CKR_OBJECT_HANDLE_INVALID);
+  if (object->is_certificate()) {
+    TWINSEAL_ASSIGN_OR_RETURN(const auto certificate, CertificateOf(*object));
+    TWINSEAL_ASSIGN_OR_RETURN(Attributes attributes, AttributesOf(*certificate));
+    return attributes;
+  }
   TWINSEAL_ASSIGN_OR_RETURN(const auto facts, Facts(object->key, object->version));
   TWINSEAL_ASSIGN_OR_RETURN(Attributes attributes, AttributesOf(*object, *facts, needs_login_));
   return attributes;

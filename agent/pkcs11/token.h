@@ -4,9 +4,11 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "agent/pkcs11/attributes.h"
 #include "agent/pkcs11/batches.h"
+#include "agent/pkcs11/certificates.h"
 #include "agent/pkcs11/config.h"
 #include "agent/pkcs11/contract.h"
 #include "agent/pkcs11/objects.h"
@@ -74,6 +76,22 @@ class Token {
       TWINSEAL_EXCLUDES(mutex_);
   // What an appliance has just told.
   std::shared_ptr<const KeyFacts> Keep(KeyFacts facts) TWINSEAL_EXCLUDES(mutex_);
+  // The certificates of a key, by name or by id in hexadecimal, or with "" of all keys, page by
+  // page; none for a key that is not there or not for this client.
+  struct Certificates {
+    std::vector<std::shared_ptr<const CertificateObject>> objects;
+    std::string next;  // Empty on the last page.
+  };
+  Outcome<Certificates> FetchCertificates(const std::string& key, const std::string& page_token)
+      TWINSEAL_EXCLUDES(mutex_);
+  // As last seen, or fetched. CKR_OBJECT_HANDLE_INVALID when it is gone.
+  Outcome<std::shared_ptr<const CertificateObject>> CertificateOf(const ObjectRef& object)
+      TWINSEAL_EXCLUDES(mutex_);
+  // What an appliance has just told, in its order.
+  std::vector<std::shared_ptr<const CertificateObject>> Keep(
+      std::vector<CertificateObject> certificates) TWINSEAL_EXCLUDES(mutex_);
+  // What is gone.
+  void Forget(const ObjectRef& certificate) TWINSEAL_EXCLUDES(mutex_);
   // CKR_OBJECT_HANDLE_INVALID when there is no such object.
   Outcome<Attributes> AttributesOfHandle(CK_OBJECT_HANDLE handle);
 
@@ -105,6 +123,8 @@ class Token {
   bool stopped_ TWINSEAL_GUARDED_BY(mutex_) = false;
   std::shared_ptr<Connection> connection_ TWINSEAL_GUARDED_BY(mutex_);
   std::map<KeyId, std::shared_ptr<const KeyFacts>> facts_ TWINSEAL_GUARDED_BY(mutex_);
+  std::map<ObjectRef, std::shared_ptr<const CertificateObject>> certificates_
+      TWINSEAL_GUARDED_BY(mutex_);
 };
 
 }  // namespace twinseal::pkcs11

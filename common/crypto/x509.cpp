@@ -162,6 +162,14 @@ Result<PublicKey> Certificate::ReadPublicKey() const {
 
 std::string Certificate::Fingerprint() const { return HexEncode(Sha256(der())); }
 
+bool Certificate::IsIssuedBy(const Certificate& issuer) const {
+  const bool issued = X509_check_ca(issuer.native()) != 0 &&
+                      X509_check_issued(issuer.native(), native()) == X509_V_OK &&
+                      X509_verify(native(), X509_get0_pubkey(issuer.native())) == 1;
+  ERR_clear_error();
+  return issued;
+}
+
 Result<std::vector<Certificate>> ReadPemCertificates(std::string_view pem) {
   TWINSEAL_ASSIGN_OR_RETURN(const BioPtr bio, ReadBio(AsBytes(pem)));
   std::vector<Certificate> certificates;

@@ -57,6 +57,9 @@ class Certificate {
   Result<PublicKey> ReadPublicKey() const;
   // SHA-256 of the DER form, in lower-case hexadecimal.
   std::string Fingerprint() const;
+  // That the other's subject is this one's issuer and may issue certificates, and that its key
+  // verifies this one's signature (RFC 5280 §6.1.3 (a)(1), (a)(4)). Times are not looked at.
+  bool IsIssuedBy(const Certificate& issuer) const;
 
   X509* native() const;
 

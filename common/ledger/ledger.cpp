@@ -8,6 +8,8 @@
 namespace twinseal::ledger {
 namespace {
 
+constexpr int kMaxCommitRepeats = 10;
+
 const std::string& KeyOf(const Guard& guard) {
   return std::visit([](const auto& one) -> const std::string& { return one.key; }, guard);
 }
@@ -66,6 +68,14 @@ Status CheckTransaction(const Transaction& transaction) {
     return Bad(fmt::format("it has {} bytes; {} are the most", bytes, kMaxTransactionBytes));
   }
   return Ok();
+}
+
+Result<Outcome> CommitForCertain(Ledger& ledger, const Transaction& transaction) {
+  for (int repeat = 1;; ++repeat) {
+    Result<Outcome> outcome = ledger.Commit(transaction);
+    const bool unknown = !outcome.ok() && outcome.error().code() == Code::kUnavailable;
+    if (!unknown || repeat == kMaxCommitRepeats) return outcome;
+  }
 }
 
 }  // namespace twinseal::ledger

@@ -145,4 +145,8 @@ class Ledger {
   virtual std::string EngineName() const = 0;
 };
 
+// Commits, and repeats the transaction while its outcome is unknown, some times at most. A guard
+// that does not hold may then be its own work.
+Result<Outcome> CommitForCertain(Ledger& ledger, const Transaction& transaction);
+
 }  // namespace twinseal::ledger

@@ -15,6 +15,10 @@ std::chrono::seconds IsolationTime(const Rule& rule) {
 
 }  // namespace
 
+bool InForce::Allows(v1::Scheme scheme) const {
+  return schemes.empty() || std::ranges::find(schemes, scheme) != schemes.end();
+}
+
 InForce InForceElsewhere(const v1::KeyPolicy& policy) {
   return {policy.applications(), policy.schemes(),
           std::max<std::uint32_t>(1, policy.max_signatures_per_activation()),

@@ -19,6 +19,9 @@ struct InForce {
   const google::protobuf::RepeatedField<int>& schemes;  // Empty: each that fits the algorithm.
   std::uint32_t signatures_per_activation;              // At least 1.
   std::chrono::seconds isolation_time;                  // 0: an isolated site stops at once.
+
+  // Whether the scheme fits the key's algorithm is another question.
+  bool Allows(v1::Scheme scheme) const;
 };
 
 // Whether the site may have the key at all is another question (KeyPolicy.sites). May be called

@@ -48,6 +48,11 @@ class Store final : public Archive {
         set_counter_(*writer_, "UPDATE counters SET value = ?2 WHERE name = ?1"),
         reader_(std::move(reader)),
         find_(*reader_, "SELECT position, name, content FROM entries WHERE name = ?"),
+        find_under_(*reader_,
+                    "SELECT position, name, content FROM entries WHERE name >= ? AND name < ? "
+                    "ORDER BY position"),
+        next_name_(*reader_,
+                   "SELECT name FROM entries WHERE name >= ? AND name < ? ORDER BY name LIMIT 1"),
         read_(*reader_,
               "SELECT position, name, content FROM entries WHERE position > ?1 AND position <= ?2 "
               "ORDER BY position") {
@@ -59,7 +64,7 @@ class Store final : public Archive {
     const MutexLock lock(writing_);
     const std::uint64_t reached = std::max(through_.load(), Number(through));
     std::uint64_t held = entries_;
-    const Status added = sqlite::Guard(kWhat, [&]() -> Status {
+    Status added = sqlite::Guard(kWhat, [&]() -> Status {
       SQLite::Transaction commit(*writer_, SQLite::TransactionBehavior::IMMEDIATE);
       for (const Entry& entry : entries) {
         TWINSEAL_ASSIGN_OR_RETURN(const bool is_new, Insert(entry));
@@ -84,6 +89,38 @@ class Store final : public Archive {
       sqlite::BindBlob(*query, 1, AsBytes(name));
       if (!query->executeStep()) return std::optional<Entry>();
       return std::optional<Entry>(EntryOf(*query));
+    });
+  }
+
+  Result<std::vector<Entry>> FindUnder(std::string_view prefix) override {
+    const ledger::Range names = ledger::Range::Prefix(prefix);
+    const MutexLock lock(reading_);
+    return sqlite::Guard(kWhat, [&]() -> Result<std::vector<Entry>> {
+      std::vector<Entry> entries;
+      sqlite::Use query(find_under_);
+      sqlite::BindBlob(*query, 1, AsBytes(names.first));
+      sqlite::BindBlob(*query, 2, AsBytes(names.end));
+      while (query->executeStep()) entries.push_back(EntryOf(*query));
+      return entries;
+    });
+  }
+
+  Result<std::vector<std::string>> GroupsUnder(std::string_view prefix, std::string_view after,
+                                               std::size_t limit) override {
+    const std::string end = ledger::Range::Prefix(prefix).end;
+    std::string from = after.empty() ? std::string(prefix) : BehindGroup(prefix, after);
+    const MutexLock lock(reading_);
+    return sqlite::Guard(kWhat, [&]() -> Result<std::vector<std::string>> {
+      std::vector<std::string> groups;
+      while (groups.size() < limit) {
+        sqlite::Use query(next_name_);
+        sqlite::BindBlob(*query, 1, AsBytes(from));
+        sqlite::BindBlob(*query, 2, AsBytes(end));
+        if (!query->executeStep()) break;
+        groups.push_back(GroupOf(ToString(sqlite::BlobOf(query->getColumn(0))), prefix));
+        from = BehindGroup(prefix, groups.back());
+      }
+      return groups;
     });
   }
 
@@ -150,6 +187,8 @@ class Store final : public Archive {
   Mutex reading_;
   std::unique_ptr<SQLite::Database> reader_ TWINSEAL_GUARDED_BY(reading_);
   SQLite::Statement find_ TWINSEAL_GUARDED_BY(reading_);
+  SQLite::Statement find_under_ TWINSEAL_GUARDED_BY(reading_);
+  SQLite::Statement next_name_ TWINSEAL_GUARDED_BY(reading_);
   SQLite::Statement read_ TWINSEAL_GUARDED_BY(reading_);
   std::atomic<std::uint64_t> through_ = 0;
   std::atomic<std::uint64_t> entries_ = 0;

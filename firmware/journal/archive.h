@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -42,6 +43,14 @@ class Archive {
 
   // By its name; nothing when the archive does not have it.
   virtual Result<std::optional<Entry>> Find(std::string_view name) = 0;
+  // All whose names begin with `prefix`, in the order of their positions.
+  virtual Result<std::vector<Entry>> FindUnder(std::string_view prefix) = 0;
+  // The groups that there are under a prefix, in byte order, at most `limit` of those behind
+  // `after`
+  // ("": from the first on).
+  virtual Result<std::vector<std::string>> GroupsUnder(std::string_view prefix,
+                                                       std::string_view after,
+                                                       std::size_t limit) = 0;
   // A page ends when it reaches 1 MiB or kMaxPageEntries, and makes progress; one that ends where
   // it began is the last. So another site reads the whole archive, and later what is new.
   virtual Result<ArchivePage> Read(Position after) = 0;

@@ -15,6 +15,11 @@ bool Near(std::uint64_t amount, std::uint64_t cap) {
   return amount >= cap / 100 * kNearCapPercent + cap % 100 * kNearCapPercent / 100;
 }
 
+Error NotRead() {
+  return Error(Code::kUnavailable,
+               "this site has not read the ledger's journal yet; try again in a moment");
+}
+
 std::string Reason(const std::string& own_site, const BacklogFigures& figures) {
   std::string reason;
   for (const std::string& site : figures.behind) {
@@ -38,10 +43,7 @@ Status Backlog::CheckRoom(std::size_t content_bytes) const {
   const BacklogFigures figures = Figures();
   {
     const MutexLock lock(mutex_);
-    if (!known_) {
-      return Error(Code::kUnavailable,
-                   "this site has not read the ledger's journal yet; try again in a moment");
-    }
+    if (!known_) return NotRead();
   }
   if (!Near(figures.entries + 1, cap_.entries) &&
       !Near(figures.bytes + content_bytes, cap_.bytes)) {
@@ -90,8 +92,10 @@ void Backlog::Add(Waiting entry) {
 
 void Backlog::AddOne(Waiting entry) {
   RemoveOne(entry.name);
+  heard_ = std::max(heard_, entry.modified);
+  more_.NotifyAll();
   const Position position = entry.position;
-  const auto [at, added] = waiting_.try_emplace(position, std::move(entry));
+  const auto [at, added] = waiting_.insert({position, std::move(entry)});
   if (!added) return;
   by_name_[at->second.name] = position;
   bytes_ += at->second.bytes;
@@ -126,6 +130,38 @@ void Backlog::SetDropped(Mark mark) {
 void Backlog::SetProblem(std::string problem) {
   const MutexLock lock(mutex_);
   problem_ = std::move(problem);
+}
+
+Result<std::vector<Waiting>> Backlog::Under(std::string_view prefix) const {
+  const MutexLock lock(mutex_);
+  if (!known_) return NotRead();
+  std::vector<Waiting> under;
+  for (auto at = by_name_.lower_bound(prefix);
+       at != by_name_.end() && at->first.starts_with(prefix); ++at) {
+    under.push_back(waiting_.at(at->second));
+  }
+  return under;
+}
+
+std::vector<std::string> Backlog::GroupsUnder(std::string_view prefix, std::string_view after,
+                                              std::size_t limit) const {
+  std::string from = after.empty() ? std::string(prefix) : BehindGroup(prefix, after);
+  const MutexLock lock(mutex_);
+  std::vector<std::string> groups;
+  while (groups.size() < limit) {
+    const auto at = by_name_.lower_bound(from);
+    if (at == by_name_.end() || !at->first.starts_with(prefix)) break;
+    groups.push_back(GroupOf(at->first, prefix));
+    from = BehindGroup(prefix, groups.back());
+  }
+  return groups;
+}
+
+void Backlog::AwaitHeard(ledger::Revision commit,
+                         std::chrono::steady_clock::time_point until) const {
+  const MutexLock lock(mutex_);
+  while (heard_ < commit && more_.WaitUntil(mutex_, until)) {
+  }
 }
 
 Mark Backlog::copied(const std::string& site) const {

@@ -2,12 +2,12 @@
 // more.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "common/base/mutex.h"
@@ -56,7 +56,7 @@ struct BacklogFigures {
   std::string problem;              // Of this site's own copying, in the user's words; or nothing.
 };
 
-// Thread-safe; no call waits for anything.
+// Thread-safe; no call but AwaitHeard() waits for anything.
 class Backlog {
  public:
   // `sites` names all that belong to the pair, this one included.
@@ -77,6 +77,16 @@ class Backlog {
   void SetCopied(const std::string& site, Mark mark) TWINSEAL_EXCLUDES(mutex_);
   void SetDropped(Mark mark) TWINSEAL_EXCLUDES(mutex_);
   void SetProblem(std::string problem) TWINSEAL_EXCLUDES(mutex_);
+
+  // Those whose names begin with `prefix`. unavailable before the journal was read for the first
+  // time.
+  Result<std::vector<Waiting>> Under(std::string_view prefix) const TWINSEAL_EXCLUDES(mutex_);
+  // As Archive::GroupsUnder().
+  std::vector<std::string> GroupsUnder(std::string_view prefix, std::string_view after,
+                                       std::size_t limit) const TWINSEAL_EXCLUDES(mutex_);
+  // Returns when the entry that came with this commit has been heard of, or when time is up.
+  void AwaitHeard(ledger::Revision commit, std::chrono::steady_clock::time_point until) const
+      TWINSEAL_EXCLUDES(mutex_);
 
   Mark copied(const std::string& site) const TWINSEAL_EXCLUDES(mutex_);
   Mark dropped() const TWINSEAL_EXCLUDES(mutex_);
@@ -100,10 +110,12 @@ class Backlog {
   const Cap cap_;
   const std::function<std::vector<std::string>()> sites_;
   mutable Mutex mutex_;
+  mutable Condition more_;  // Was heard of.
   bool known_ TWINSEAL_GUARDED_BY(mutex_) = false;
   std::map<Position, Waiting> waiting_ TWINSEAL_GUARDED_BY(mutex_);
   // The names are those in `waiting_`.
-  std::unordered_map<std::string_view, Position> by_name_ TWINSEAL_GUARDED_BY(mutex_);
+  std::map<std::string_view, Position> by_name_ TWINSEAL_GUARDED_BY(mutex_);
+  ledger::Revision heard_ TWINSEAL_GUARDED_BY(mutex_){};  // The newest of any entry.
   std::uint64_t bytes_ TWINSEAL_GUARDED_BY(mutex_) = 0;
   std::map<std::string, Mark> copied_ TWINSEAL_GUARDED_BY(mutex_);
   Mark dropped_ TWINSEAL_GUARDED_BY(mutex_);

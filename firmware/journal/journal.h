@@ -2,8 +2,12 @@
 // copies it into its own archive, and then the ledger drops it. docs/pair.md tells how.
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/base/result.h"
 #include "common/ledger/ledger.h"
@@ -26,10 +30,27 @@ class Journal {
   Status Append(ledger::Transaction& transaction, std::string_view name, BytesView content);
 
   // From the archive or, not yet copied, from the ledger; nothing when there never was such an
-  // entry. Blocks.
+  // entry. unavailable when it may be what this site's archive lacks: that is new, or an old copy,
+  // and is being read from another site's. Blocks.
   Result<std::optional<Entry>> Find(std::string_view name);
+  // All whose names begin with `prefix`, in the order of their positions: those that there are, or
+  // those that this site has heard of, for which no other place is asked. unavailable before the
+  // journal was read for the first time, and while the archive lacks something. Blocks.
+  enum class From { kLedger, kHeard };
+  Result<std::vector<Entry>> FindUnder(std::string_view prefix, From from);
+  // As Archive::GroupsUnder(), of all that this site has heard of; unavailable as FindUnder().
+  Result<std::vector<std::string>> GroupsUnder(std::string_view prefix, std::string_view after,
+                                               std::size_t limit);
+  // After a commit that brought an entry: returns when this site has heard of it, or when time is
+  // up.
+  void AwaitHeard(ledger::Revision commit, std::chrono::steady_clock::time_point until) const {
+    backlog_.AwaitHeard(commit, until);
+  }
 
  private:
+  Status CheckWhole() const;
+  Result<std::vector<Entry>> WaitingUnder(std::string_view prefix, From from);
+
   ledger::Ledger& ledger_;
   Archive& archive_;
   Backlog& backlog_;

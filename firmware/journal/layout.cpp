@@ -62,6 +62,16 @@ std::string CopiedPath(std::string_view site) {
   return std::string(kCopiedPrefix) + std::string(site);
 }
 
+std::string GroupOf(std::string_view name, std::string_view prefix) {
+  const std::string_view rest = name.substr(prefix.size());
+  return std::string(rest.substr(0, rest.find('/')));
+}
+
+std::string BehindGroup(std::string_view prefix, std::string_view group) {
+  constexpr char kBehindSlash = '/' + 1;
+  return std::string(prefix) + std::string(group) + kBehindSlash;
+}
+
 Bytes WriteContent(BytesView content) {
   Bytes value;
   value.reserve(1 + content.size());

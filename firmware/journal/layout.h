@@ -45,6 +45,12 @@ inline constexpr std::string_view kBasePath = "/journal/base";
 std::string EntryPath(std::string_view name);
 std::string CopiedPath(std::string_view site);
 
+// Names may stand in groups: "inventory/<key id>/<request id>" in the group <key id> under the
+// prefix "inventory/". The group of a name that begins with the prefix, and the first name behind a
+// group.
+std::string GroupOf(std::string_view name, std::string_view prefix);
+std::string BehindGroup(std::string_view prefix, std::string_view group);
+
 // As the ledger holds the content of an entry that was committed there.
 Bytes WriteContent(BytesView content);
 // data_loss for what is no entry. `base` is the ledger's.

@@ -98,6 +98,7 @@ consteval KeyAction ActionOf() {
     case Procedure::kGetKey:
     case Procedure::kGetPublicKey:
     case Procedure::kListKeys:
+    case Procedure::kListCertificates:
       return KeyAction::kRead;
     case Procedure::kSign:
     case Procedure::kSignBatch:
@@ -109,6 +110,8 @@ consteval KeyAction ActionOf() {
     case Procedure::kScheduleKeyDestruction:
     case Procedure::kCancelKeyDestruction:
     case Procedure::kDestroyKey:
+    case Procedure::kImportCertificate:
+    case Procedure::kRemoveCertificate:
       return KeyAction::kChange;
     default:
       throw "this procedure names no key";  // In a consteval function: an error of the compiler.
@@ -123,8 +126,9 @@ Result<AuthorizedKey<ActionOf<P>()>> AuthorizeKey(const Authorized<P>& caller, c
 }
 
 // For a listing: whether the key is shown to the caller.
-inline bool MayList(const Authorized<Procedure::kListKeys>& caller, const v1::Key& key,
-                    const SiteName& site) {
+template <Procedure P>
+bool MayList(const Authorized<P>& caller, const v1::Key& key, const SiteName& site) {
+  static_assert(ActionOf<P>() == KeyAction::kRead);
   return CheckKeyAction(KeyAction::kRead, caller.principal(), key, site).ok();
 }
 

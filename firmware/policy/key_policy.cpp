@@ -187,7 +187,7 @@ bool AllowsScheme(const InForce& here, v1::Algorithm algorithm, v1::Scheme schem
       !crypto::Fits(*scheme_info, *algorithm_info)) {
     return false;
   }
-  return here.schemes.empty() || std::ranges::find(here.schemes, scheme) != here.schemes.end();
+  return here.Allows(scheme);
 }
 
 bool NamesApplication(const InForce& here, std::string_view application) {

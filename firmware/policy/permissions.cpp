@@ -51,6 +51,12 @@ constexpr std::array kPermissions = {
     Permission{Procedure::kLeavePair, "PairingService/LeavePair", kOperators, true},
     Permission{Procedure::kRecoverPair, "PairingService/RecoverPair", kOperators, true},
     Permission{Procedure::kReadArchive, "SiteService/ReadArchive", kSites, false},
+    Permission{Procedure::kImportCertificate, "CertificateService/ImportCertificate", kOperators,
+               true},
+    Permission{Procedure::kListCertificates, "CertificateService/ListCertificates", kEverybody,
+               false},
+    Permission{Procedure::kRemoveCertificate, "CertificateService/RemoveCertificate", kOperators,
+               true},
 };
 
 consteval bool InOrder() {
@@ -59,7 +65,8 @@ consteval bool InOrder() {
   }
   return true;
 }
-static_assert(InOrder(), "PermissionOf indexes the table by the enumeration");
+static_assert(kPermissions.size() == kProcedures && InOrder(),
+              "PermissionOf indexes the table by the enumeration");
 
 }  // namespace
 

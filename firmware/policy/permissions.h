@@ -2,6 +2,7 @@
 // not list is refused.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
@@ -42,7 +43,12 @@ enum class Procedure : std::uint8_t {
   kLeavePair,
   kRecoverPair,
   kReadArchive,
+  kImportCertificate,
+  kListCertificates,
+  kRemoveCertificate,
 };
+inline constexpr std::size_t kProcedures =
+    static_cast<std::size_t>(Procedure::kRemoveCertificate) + 1;
 
 // A set of roles that cannot be empty: "nobody may" is said by leaving the procedure out, never by
 // a set that might be read as "anybody".

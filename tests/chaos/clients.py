@@ -81,6 +81,30 @@ class Client:
         self._history.record(line)
         return answer is not None
 
+    def ask(self, procedure: str, deadline: float, **request) -> dict | None:
+        """Asks until an answer comes, at another site each time, and records nothing. None when time was up before; a
+        refusal that is final is an error."""
+        sites = list(self._apis)
+        while time.monotonic() < deadline:
+            try:
+                return self.ask_at(sites[0], procedure, **request)
+            except ApiError as error:
+                if error.code in FINAL:
+                    raise
+            except (OSError, http.client.HTTPException, ValueError):
+                pass
+            sites.append(sites.pop(0))
+            time.sleep(PAUSE_SECONDS)
+        return None
+
+    def ask_at(self, site: str, procedure: str, **request) -> dict:
+        api = self._apis[site]
+        try:
+            return api.call(procedure, **request)
+        except (OSError, http.client.HTTPException, ValueError):
+            api.close()
+            raise
+
     def close(self) -> None:
         for api in self._apis.values():
             api.close()

@@ -58,7 +58,7 @@ def _kill_in_turn(bench: Bench, options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     if "TWINSEAL_PROGRAMS" not in os.environ:
-        build_with_tests("chaos-pkcs11", "twinseal-pkcs11")
+        build_with_tests("chaos-pkcs11")
     with tempfile.TemporaryDirectory(prefix="twinseal-chaos-") as folder:
         bench = Bench(BenchFiles(Path(folder) / "bench"))
         try:

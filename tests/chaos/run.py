@@ -20,8 +20,10 @@ from bench_sites.errors import BenchError
 from bench_sites.layout import REPOSITORY, BenchFiles
 from bench_sites.network import CLIENT
 from support.api import Api, Identity
+from support.certificates import Ca
 from support.surroundings import surroundings_of
 
+from .certifier import Certifier
 from .clients import Changer, Client, Creator, KeyPlan, Signer, Steady, Worker
 from .faults import KINDS, Act, Scene, Schedule, heal, inject
 from .history import History
@@ -71,6 +73,7 @@ class Run:
             if worker.failure:
                 raise ChaosError(f"{worker.name} failed: {worker.failure!r}") from worker.failure
         self._read_all()
+        self._look_at_certificates()
 
     def acts(self) -> int:
         return len(self._performed)
@@ -106,6 +109,7 @@ class Run:
                     raise ChaosError(f"The key {plan.name} could not be made.")
 
     def _start_workers(self) -> None:
+        ca = Ca(self._bench.files.folder / "ca")
         for end in self._sites:
             order = [end, *(site for site in self._sites if site != end)]
             for number in range(self._options.clients):
@@ -117,7 +121,8 @@ class Run:
             self._workers += [
                 Creator(*self._equipment(f"creator-{end}", end), pause_seconds=0.3),
                 Steady(*self._equipment(f"steady-{end}", end, SIGN_SECONDS), key=STEADY_KEY, sites=order,
-                       pause_seconds=0.01)]
+                       pause_seconds=0.01),
+                Certifier(*self._equipment(f"certifier-{end}", end), ca=ca, pause_seconds=0.5)]
         for worker in self._workers:
             worker.start()
 
@@ -175,6 +180,23 @@ class Run:
                 for plan in plans:
                     client.get(plan.name, site, final=True)
 
+    def _certifiers(self) -> list[Certifier]:
+        return [worker for worker in self._workers if isinstance(worker, Certifier)]
+
+    def _look_at_certificates(self) -> None:
+        for worker in self._certifiers():
+            with contextlib.closing(worker.client):
+                for site in self._sites:
+                    wrong = worker.wrong_at(site, READY_PATIENCE_SECONDS)
+                    if wrong:
+                        raise ChaosError(wrong)
+
+    def certificates(self) -> tuple[int, int]:
+        """How many were imported, and how many of them removed again; acknowledged both."""
+        known = [there for worker in self._certifiers() for certificates in worker.expected.values()
+                 for there in certificates.values() if there is not None]
+        return len(known), known.count(False)
+
 
 def _check(history: Path) -> int:
     return subprocess.run([sys.executable, REPOSITORY / "tests" / "history" / "check.py", history]).returncode
@@ -219,7 +241,9 @@ def _perform_and_check(bench: Bench, path: Path, options: argparse.Namespace) ->
     finally:
         history.close()
     counts = ", ".join(f"{count} {what}" for what, count in sorted(history.counts.items()))
-    print(f"\n{run.faults} faults in {run.acts()} acts. {counts}.\n"
+    imported, removed = run.certificates()
+    print(f"\n{run.faults} faults in {run.acts()} acts. {counts}. {imported} certificates imported, {removed} of them "
+          f"removed again.\n"
           f"The longest time without a finished signature: {run.longest_gap()}. "
           f"The slowest return of all places after a heal: {run.slowest_return:.1f} s. "
           f"Changes given up without an answer: {run.unanswered}.", flush=True)

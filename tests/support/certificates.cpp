@@ -42,18 +42,23 @@ crypto::DigestSigner SignWith(const SoftwareKey& key) {
   return [key](v1::Scheme scheme, BytesView digest) { return key.Sign(scheme, digest); };
 }
 
-crypto::Certificate SelfSigned(const std::string& name, const SoftwareKey& key) {
+CertificateBlueprint CaBlueprint(const std::string& name, const SoftwareKey& key) {
   CertificateBlueprint blueprint = Blueprint(name, key.public_key(), TestCa::Days(30));
   blueprint.is_ca = true;
   blueprint.path_length = 0;
   blueprint.usage = {.digital_signature = false, .certificate_sign = true, .crl_sign = true};
-  return *IssueCertificate(blueprint, SignWith(key));
+  return blueprint;
 }
 
 }  // namespace
 
 TestCa::TestCa(const std::string& name)
-    : key_(*SoftwareKey::Generate()), certificate_(SelfSigned(name, key_)) {}
+    : key_(*SoftwareKey::Generate()),
+      certificate_(*IssueCertificate(CaBlueprint(name, key_), SignWith(key_))) {}
+
+TestCa::TestCa(const TestCa& issuer, const std::string& name)
+    : key_(*SoftwareKey::Generate()),
+      certificate_(issuer.Issue(CaBlueprint(name, key_), key_).certificate) {}
 
 Identity TestCa::Issue(CertificateBlueprint blueprint, const SoftwareKey& key) const {
   blueprint.issuer = certificate_;
@@ -84,6 +89,23 @@ Identity TestCa::Caller(const std::string& uri, Days days) const {
   blueprint.tls_client = true;
   blueprint.uris = {uri};
   return Issue(std::move(blueprint), key);
+}
+
+crypto::Certificate TestCa::Certify(const crypto::PublicKey& key, const std::string& name) const {
+  CertificateBlueprint blueprint = Blueprint(name, key, Days(7));
+  blueprint.issuer = certificate_;
+  return *IssueCertificate(blueprint, SignWith(key_));
+}
+
+TestCa::Unentitled TestCa::CertifyUnentitled(const crypto::PublicKey& key,
+                                             const std::string& name) const {
+  const SoftwareKey issuing = *SoftwareKey::Generate();
+  CertificateBlueprint issuer = Blueprint("no CA", issuing.public_key(), Days(7));
+  issuer.usage = {.digital_signature = true, .certificate_sign = true};
+  CertificateBlueprint blueprint = Blueprint(name, key, Days(7));
+  blueprint.issuer = Issue(issuer, issuing).certificate;
+  const crypto::Certificate issued = *IssueCertificate(blueprint, SignWith(issuing));
+  return {issued, *blueprint.issuer};
 }
 
 crypto::Certificate TestCa::CertifyMember(const std::string& csr_pem) const {

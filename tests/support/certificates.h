@@ -26,6 +26,8 @@ class TestCa {
   using Days = std::chrono::days;
 
   explicit TestCa(const std::string& name = "Test CA");
+  // Certified by another.
+  TestCa(const TestCa& issuer, const std::string& name);
 
   const crypto::Certificate& certificate() const { return certificate_; }
   // For 127.0.0.1, valid from yesterday until `days` from now.
@@ -36,6 +38,14 @@ class TestCa {
   Identity Client(const std::string& name, Days days = Days(7)) const;
   // With this URI name.
   Identity Caller(const std::string& uri, Days days = Days(7)) const;
+  // For somebody else's key.
+  crypto::Certificate Certify(const crypto::PublicKey& key, const std::string& name) const;
+  // The same, issued by the key of a certificate that may not issue.
+  struct Unentitled {
+    crypto::Certificate certificate;
+    crypto::Certificate issuer;
+  };
+  Unentitled CertifyUnentitled(const crypto::PublicKey& key, const std::string& name) const;
   // As of a member, for the key of a certification request; throws when that cannot be read.
   crypto::Certificate CertifyMember(const std::string& csr_pem) const;
   std::shared_ptr<const crypto::ServerTls> ServerTls(const Identity& server) const;

@@ -7,6 +7,7 @@ import subprocess
 import unittest
 from pathlib import Path
 
+from support.certificates import Ca
 from support.module import TOKEN, ModuleTest, program
 
 HERE = Path(__file__).resolve().parent
@@ -67,6 +68,19 @@ class Languages(ModuleTest):
                                         str(bits), *schemes)
                 self.assertIn("all is well", said)
                 self.assertTrue(self.public_key_file(name).read_text())
+
+    @unittest.skipUnless(java_compiles(), "no Java here that runs source files")
+    def test_java_finds_a_key_by_its_certificate(self):
+        self.token_key("in-a-key-store")
+        ca = Ca(self.folder / "ca")
+        certificate = ca.issue("leaf", self.public_key_file("in-a-key-store").read_text(), "/CN=leaf")
+        self.twinseal("certificate", "import", "--key", "in-a-key-store", "--in", certificate, "--in", ca.issuing,
+                      "--in", ca.root)
+        settings = self.folder / "key-store.cfg"
+        settings.write_text(f"name = {TOKEN}\nlibrary = {self.module}\nslotListIndex = 0\n")
+        said = self.run_program("java", HERE / "pkcs11java" / "KeyStoreSign.java", settings, self.pin_file,
+                                "in-a-key-store", "SHA256withECDSA", "3")
+        self.assertIn("all is well", said)
 
 
 # Keys are the pair's from the start: without a label they would have no name.

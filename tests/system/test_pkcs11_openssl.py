@@ -91,6 +91,18 @@ class Engine(EngineTest):
                 self.osslsigncode("verify", "-CAfile", certificate, "-in", signed, status=1)
                 signed.unlink()
 
+    def test_osslsigncode_takes_the_certificate_from_the_token(self):
+        plain, signed = self.folder / "plain.exe", self.folder / "signed.exe"
+        plain.write_bytes(smallest_pe())
+        self.token_key("code")
+        certificate = self.self_signed("code", "/CN=Code signer", "signer")
+        self.twinseal("certificate", "import", "--key", "code", "--in", certificate)
+        self.osslsigncode("sign", "-pkcs11engine", engine_library(), "-pkcs11module", self.module, "-pkcs11cert",
+                          self.uri("code", "cert"), "-key", self.uri("code"), "-readpass", self.pin_file,
+                          "-h", "sha256", "-in", plain, "-out", signed)
+        self.assertIn("Signature verification: ok",
+                      self.osslsigncode("verify", "-CAfile", certificate, "-in", signed))
+
     def osslsigncode(self, *arguments: str | Path, status: int = 0) -> str:
         # It loads the engine itself, which fails when a configuration file has done so before.
         return self.run_program("osslsigncode", *arguments, status=status, OPENSSL_CONF=os.devnull)

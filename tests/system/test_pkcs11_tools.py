@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench_sites.module import USER_PIN
 from support.appliance import openssl
+from support.certificates import Ca
 from support.module import ModuleTest, as_user
 
 # RFC 8017 §9.2, note 1: what CKM_RSA_PKCS is given before the digest.
@@ -152,6 +153,34 @@ class Tools(ModuleTest):
                          self.api_of("b").call("KeyService/GetKey", key="made-ec-p256")["state"])
         self.assert_does_not_sign("b", "made-ec-p256")
 
+    def certify(self, name: str) -> tuple[Ca, Path]:
+        """A key with a certificate in the inventory, and its issuers; the CA and the certificate."""
+        self.token_key(name)
+        ca = Ca(self.folder / f"ca-{name}")
+        certificate = ca.issue(name, self.public_key_file(name).read_text(), f"/CN={name}")
+        self.twinseal("certificate", "import", "--key", name, "--in", certificate, "--in", ca.issuing, "--in", ca.root)
+        return ca, certificate
+
+    def certificate_labels(self) -> set[str]:
+        return set(re.findall(r"label: +(.*)", self.tool("-O", "--type", "cert")))
+
+    def test_certificates_are_shown_written_and_removed(self):
+        _, certificate = self.certify("certified")
+        der, read = self.folder / "certified.der", self.folder / "read.der"
+        openssl("x509", "-in", certificate, "-outform", "DER", "-out", der)
+        self.assertLessEqual({"certified", "certified issuer 1", "certified issuer 2"}, self.certificate_labels())
+        identifier = self.id_of("certified")
+        self.tool("--read-object", "--type", "cert", "--id", identifier, "--output-file", read)
+        self.assertEqual(der.read_bytes(), read.read_bytes())
+        self.tool("--delete-object", "--type", "cert", "--label", "certified")
+        self.assertNotIn("certified", self.certificate_labels())
+        self.assertNotIn("certificates", self.api_of("a").call("CertificateService/ListCertificates", key="certified"))
+        self.tool("--write-object", der, "--type", "cert", "--id", identifier, "--label", "certified")
+        self.assertIn("certified", self.certificate_labels())
+        self.token_key("not-certified")
+        said = self.tool("--write-object", der, "--type", "cert", "--label", "not-certified", status=1)
+        self.assertIn("CKR_ATTRIBUTE_VALUE_INVALID", said)
+
     def test_sites_have_tokens_of_their_own_where_configured(self):
         self.token_key("anywhere")
         settings = self.folder / "sites.conf"
@@ -191,6 +220,23 @@ class Tools(ModuleTest):
         self.gnutls("p11tool", "--login", "--export", self.uri("listed", "public"), "--outfile", "listed.pem")
         self.assertEqual(self.public_key_file("listed").read_bytes(),
                          openssl("pkey", "-pubin", "-in", self.folder / "listed.pem"))
+
+    def test_p11tool_reads_and_writes_certificates(self):
+        ca, certificate = self.certify("chained")
+        listed = self.gnutls("p11tool", "--login", "--list-all-certs", "pkcs11:token=Twinseal")
+        for label, file in (("chained", certificate), ("chained%20issuer%201", ca.issuing),
+                            ("chained%20issuer%202", ca.root)):
+            self.assertIn(f"object={label};type=cert", listed)
+            self.gnutls("p11tool", "--login", "--export", self.uri(label, "cert"), "--outfile", "exported.pem")
+            self.assertEqual(openssl("x509", "-in", file), openssl("x509", "-in", self.folder / "exported.pem"))
+        self.twinseal("certificate", "remove", "--key", "chained", "--id", self.certificate_id("chained"))
+        self.gnutls("p11tool", "--login", "--write", "--load-certificate", certificate, "--label", "chained",
+                    "pkcs11:token=Twinseal")
+        self.assertTrue(self.certificate_id("chained"))
+
+    def certificate_id(self, key: str) -> str:
+        [certificate] = self.api_of("a").call("CertificateService/ListCertificates", key=key)["certificates"]
+        return certificate["certificateId"]
 
     def test_certtool_makes_certificates_and_requests(self):
         (self.folder / "certtool.cfg").write_text('cn = "sign.example"\ndns_name = "sign.example"\n'

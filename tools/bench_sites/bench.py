@@ -117,9 +117,7 @@ class Bench:
         holder.initialize()
         holder.start()
         for site in joiners:
-            site.initialize(join=True)
-            site.start(wait=False)
-            site.wait_until_listening()
+            site.start_joining()
 
     def pair(self) -> str:
         """The ceremony; everything is ready when it returns. The code that both consoles confirmed."""
@@ -133,9 +131,7 @@ class Bench:
         """A blank appliance takes the place of a site that was wiped; it is ready when this returns. The code."""
         joiner = self.site(name)
         [holder] = [site for site in self.sites() if site.name != name]
-        joiner.initialize(join=True)
-        joiner.start(wait=False)
-        joiner.wait_until_listening()
+        joiner.start_joining()
         code = self._hold_ceremony(["replace", name], holder, joiner)
         joiner.wait_until_ready()
         return code

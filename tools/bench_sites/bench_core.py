@@ -3,22 +3,18 @@
 import argparse
 import os
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
-from . import figures
+from . import driver, figures
 from .bench import Bench
 from .build import build_with_tests
-from .errors import BenchError
 from .figures import Figure
 from .layout import BenchFiles
-from .pins import pin_descriptor
 from .site import Site
 
 ALGORITHMS = ("ec-p256", "rsa-2048")
 SESSIONS = (1, 2)
-SHARED = 64
 
 
 def add_arguments(part: argparse.ArgumentParser) -> None:
@@ -37,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
             bench.up(["a"])
             site = bench.site("a")
             for algorithm in arguments.algorithm or ALGORITHMS:
-                _make_keys(bench, algorithm)
+                driver.make_keys(bench, algorithm)
             print(figures.HEAD, flush=True)
             for sessions in arguments.sessions or SESSIONS:
                 for algorithm in arguments.algorithm or ALGORITHMS:
@@ -47,12 +43,6 @@ def run(arguments: argparse.Namespace) -> int:
         finally:
             bench.down()
     return figures.conclude(measured, arguments.json)
-
-
-def _make_keys(bench: Bench, algorithm: str) -> None:
-    for name, joining in (("strict", 1), ("shared", SHARED)):
-        bench.cli("key", "create", f"{name}-{algorithm}", "--algorithm", algorithm,
-                  "--max-signatures-per-activation", str(joining))
 
 
 def _twin(site: Site, folder: Path) -> dict[str, str]:
@@ -72,28 +62,19 @@ def _measure(bench: Bench, site: Site, case: str, sessions: int, arguments: argp
     settings = site.token().settings
     folder = site.files.folder / f"twin-{case}-{sessions}"
     folder.mkdir(mode=0o700)
-    report = folder / "figures.json"
     site.stop()
     site.write_config(hsm_sessions=str(sessions))
     environment = _twin(site, folder)
     site.start()
-    with pin_descriptor(site.files.pin) as pin:
-        done = subprocess.run(
-            [bench.programs.folder / "bench-core", "--core", bench.programs.core, "--data-dir", folder / "data",
-             "--module", settings["hsm_module"], "--token", settings["hsm_token"], "--pin-fd", str(pin),
-             "--sessions", str(sessions), "--json", report, "--rounds", str(arguments.rounds),
-             "--slice-ms", str(arguments.slice_ms), *flags],
-            env=environment, pass_fds=(pin,), stdin=subprocess.DEVNULL)
-    if done.returncode != 0:
-        raise BenchError(f"Measuring {case} with {sessions} sessions failed. The log: {site.files.log}")
-    return figures.read_json(report)
+    return driver.measure(
+        bench.programs.folder / "bench-core", folder, arguments, "--core", bench.programs.core,
+        "--data-dir", folder / "data", "--module", settings["hsm_module"], "--token", settings["hsm_token"],
+        "--sessions", str(sessions), *flags, pins=site.files.pin, environment=environment,
+        failed=f"Measuring {case} with {sessions} sessions failed. The log: {site.files.log}")
 
 
 def _signing(bench: Bench, site: Site, algorithm: str, sessions: int,
              arguments: argparse.Namespace) -> list[Figure]:
-    operator = bench.client_environment()
-    return _measure(bench, site, algorithm, sessions, arguments, "--only", arguments.only, "--host", site.listen.host,
-                    "--port", str(site.listen.port), "--ca", operator["TWINSEAL_CA"],
-                    "--certificate", operator["TWINSEAL_CERTIFICATE"], "--key", operator["TWINSEAL_KEY"],
-                    "--strict-key", f"strict-{algorithm}", "--shared-key", f"shared-{algorithm}",
-                    "--algorithm", algorithm)
+    return _measure(bench, site, algorithm, sessions, arguments, "--only", arguments.only,
+                    *driver.api_access(bench, site), "--strict-key", f"strict-{algorithm}",
+                    "--shared-key", f"shared-{algorithm}", "--algorithm", algorithm)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator
 
-from . import figures
+from . import driver, figures
 from .bench import Bench
 from .build import build_with_tests
 from .errors import BenchError
@@ -19,11 +19,9 @@ from .figures import Figure, tell
 from .layout import BenchFiles
 from .module import USER_PIN
 from .pair_load import Load
-from .pins import pin_descriptor
 from .tokens import module_path
 
 ALGORITHMS = {"ec-p256": "EC:prime256v1", "rsa-2048": "rsa:2048"}
-KINDS = {"strict": 1, "shared": 64}
 FEW_KEYS = 100
 
 # The target of the issue that asked for this benchmark: a look-up among many keys beside one among few.
@@ -42,7 +40,7 @@ def add_arguments(part: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     if "TWINSEAL_PROGRAMS" not in os.environ:
-        build_with_tests("bench-pkcs11", "bench-pair", "twinseal-pkcs11")
+        build_with_tests("bench-pkcs11", "bench-pair")
     with tempfile.TemporaryDirectory(prefix="twinseal-bench-") as folder:
         bench = Bench(BenchFiles(Path(folder) / "bench"))
         try:
@@ -56,9 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _measure(bench: Bench, folder: Path, arguments: argparse.Namespace) -> Iterator[Figure]:
     algorithms = arguments.algorithm or list(ALGORITHMS)
     for algorithm in algorithms:
-        for kind, joining in KINDS.items():
-            bench.cli("key", "create", f"{kind}-{algorithm}", "--algorithm", algorithm,
-                      "--max-signatures-per-activation", str(joining))
+        driver.make_keys(bench, algorithm)
     print(figures.HEAD, flush=True)
     with _softhsm_behind_p11_kit(folder / "p11-kit", algorithms) as remote:
         for algorithm in algorithms:
@@ -94,7 +90,7 @@ def _softhsm_behind_p11_kit(folder: Path, algorithms: list[str]) -> Iterator[Rem
     _quietly(["softhsm2-util", "--init-token", "--free", "--label", "baseline", "--pin", pin, "--so-pin", pin],
              environment)
     for algorithm in algorithms:
-        for kind in KINDS:
+        for kind in driver.KINDS:
             _quietly(["pkcs11-tool", "--module", softhsm, "--login", "--pin", pin, "--keypairgen", "--key-type",
                       ALGORITHMS[algorithm], "--label", f"{kind}-{algorithm}", "--usage-sign"], environment)
     socket = folder / "socket"
@@ -123,28 +119,20 @@ def _quietly(command: list[str], environment: dict[str, str]) -> None:
 # --- ours ---------------------------------------------------------------------------------------------------------
 
 
-def _driver(bench: Bench, folder: Path, remote: Remote | None, *flags: str) -> list[Figure]:
-    report = folder / "figures.json"
-    with pin_descriptor(f"{USER_PIN}\n{remote.pin if remote else ''}\n") as pins:
-        done = subprocess.run(
-            [bench.programs.folder / "bench-pkcs11", "--module", bench.programs.module, "--token", "Twinseal",
-             "--pins-fd", str(pins), "--json", report, *flags],
-            env={**os.environ, **bench.module_environment(), **(remote.environment if remote else {})},
-            pass_fds=(pins,), stdin=subprocess.DEVNULL)
-    if done.returncode != 0:
-        raise BenchError(f"Measuring failed. The appliance's log: {bench.site('a').files.log}")
-    return figures.read_json(report)
+def _driver(bench: Bench, folder: Path, arguments: argparse.Namespace, remote: Remote | None,
+            *flags: str) -> list[Figure]:
+    return driver.measure(
+        bench.programs.folder / "bench-pkcs11", folder, arguments, "--module", bench.programs.module,
+        "--token", "Twinseal", *flags, pins=f"{USER_PIN}\n{remote.pin if remote else ''}\n",
+        environment={**os.environ, **bench.module_environment(), **(remote.environment if remote else {})},
+        failed=f"Measuring failed. The appliance's log: {bench.site('a').files.log}")
 
 
 def _signing(bench: Bench, folder: Path, remote: Remote, algorithm: str,
              arguments: argparse.Namespace) -> list[Figure]:
-    operator = bench.client_environment()
-    address = bench.site("a").listen
-    return _driver(bench, folder, remote, "--algorithm", algorithm, "--only", arguments.only,
-                   "--rounds", str(arguments.rounds), "--slice-ms", str(arguments.slice_ms),
+    return _driver(bench, folder, arguments, remote, "--algorithm", algorithm, "--only", arguments.only,
                    "--baseline-module", remote.module, "--baseline-token", remote.token,
-                   "--host", address.host, "--port", str(address.port), "--ca", operator["TWINSEAL_CA"],
-                   "--certificate", operator["TWINSEAL_CERTIFICATE"], "--key", operator["TWINSEAL_KEY"])
+                   *driver.api_access(bench, bench.site("a")))
 
 
 def _look_up(bench: Bench, folder: Path, arguments: argparse.Namespace) -> Figure:
@@ -166,5 +154,4 @@ def _make_keys(bench: Bench, first: int, count: int) -> None:
 
 
 def _time_of_look_up(bench: Bench, folder: Path, arguments: argparse.Namespace) -> float:
-    return _driver(bench, folder, None, "--algorithm", "ec-p256", "--find", "key-50", "--rounds",
-                   str(arguments.rounds), "--slice-ms", str(arguments.slice_ms))[0].value
+    return _driver(bench, folder, arguments, None, "--algorithm", "ec-p256", "--find", "key-50")[0].value

@@ -13,9 +13,9 @@ def build_programs() -> None:
     _build((*PROGRAM_NAMES, MODULE_NAME), "-DTWINSEAL_TESTS=OFF")
 
 
-def build_with_tests(name: str) -> None:
-    """The programs, and what measures or tests them; needs the packages of the tests."""
-    _build((*PROGRAM_NAMES, MODULE_NAME, name), "-DTWINSEAL_TESTS=ON", configure=True)
+def build_with_tests(*names: str) -> None:
+    """The programs and the module, and what measures or tests them; needs the packages of the tests."""
+    _build((*PROGRAM_NAMES, MODULE_NAME, *names), "-DTWINSEAL_TESTS=ON", configure=True)
 
 
 def _build(targets: tuple[str, ...], option: str, configure: bool = False) -> None:

@@ -80,6 +80,12 @@ class Site(Place):
         """What twinseald needs of the environment, and nothing else."""
         return {**self.service_environment(), **self.token().environment}
 
+    def start_joining(self) -> None:
+        """A blank appliance, set up and started; it waits to become part of a pair."""
+        self.initialize(join=True)
+        self.start(wait=False)
+        self.wait_until_listening()
+
     def wipe(self) -> None:
         """Kills it; its disk and its HSM are gone, and a blank machine stands in its place."""
         self.kill()

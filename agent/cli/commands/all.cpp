@@ -7,6 +7,7 @@ namespace twinseal::cli {
 void AddAllCommands(CLI::App& root, Commands& commands) {
   AddStatus(root, commands);
   AddKey(root, commands);
+  AddCertificate(root, commands);
   AddSign(root, commands);
   AddVerify(root, commands);
   AddAudit(root, commands);

@@ -12,6 +12,7 @@ class Commands;
 
 void AddStatus(CLI::App& root, Commands& commands);
 void AddKey(CLI::App& root, Commands& commands);
+void AddCertificate(CLI::App& root, Commands& commands);
 void AddSign(CLI::App& root, Commands& commands);
 void AddVerify(CLI::App& root, Commands& commands);
 void AddAudit(CLI::App& root, Commands& commands);

@@ -11,6 +11,7 @@
 #include "agent/cli/commands/options.h"
 #include "agent/cli/files.h"
 #include "agent/cli/json.h"
+#include "agent/cli/paging.h"
 #include "agent/cli/program.h"
 #include "agent/cli/text.h"
 #include "agent/cli/words.h"
@@ -75,16 +76,11 @@ Result<std::vector<v1::Key>> ListAll(Remote& remote, bool include_destroyed) {
   v1::ListKeysRequest request;
   request.set_page_size(kPageSize);
   request.set_include_destroyed(include_destroyed);
-  while (true) {
-    TWINSEAL_ASSIGN_OR_RETURN(v1::ListKeysResponse page,
-                              Call<v1::ListKeysResponse>(remote, "KeyService/ListKeys", request));
-    for (v1::Key& key : *page.mutable_keys()) keys.push_back(std::move(key));
-    if (page.next_page_token().empty()) return keys;
-    if (page.next_page_token() == request.page_token()) {
-      return Error(Code::kInternal, "the appliance gave the same page twice; report it");
-    }
-    request.set_page_token(page.next_page_token());
-  }
+  TWINSEAL_RETURN_IF_ERROR(ReadPages<v1::ListKeysResponse>(
+      remote, "KeyService/ListKeys", request, [&](v1::ListKeysResponse page) {
+        for (v1::Key& key : *page.mutable_keys()) keys.push_back(std::move(key));
+      }));
+  return keys;
 }
 
 void AddList(CLI::App& group, Commands& commands) {

@@ -15,16 +15,11 @@ Error UnknownAlgorithm() {
                "the key's algorithm is not one that this program knows; update it");
 }
 
-bool Allows(const policy::InForce& there, v1::Scheme scheme) {
-  return there.schemes.empty() ||
-         std::find(there.schemes.begin(), there.schemes.end(), scheme) != there.schemes.end();
-}
-
 bool AllowedEverywhere(const v1::KeyPolicy& policy, v1::Scheme scheme) {
-  return Allows(policy::InForceElsewhere(policy), scheme) &&
+  return policy::InForceElsewhere(policy).Allows(scheme) &&
          std::all_of(policy.at_sites().begin(), policy.at_sites().end(),
                      [&](const v1::SitePolicy& own) {
-                       return Allows(policy::InForceAt(policy, own.site()), scheme);
+                       return policy::InForceAt(policy, own.site()).Allows(scheme);
                      });
 }
 
@@ -42,7 +37,7 @@ v1::Scheme Choose(const v1::KeyPolicy& policy, v1::Scheme usual) {
     if (AllowedEverywhere(policy, scheme)) return scheme;
   }
   for (const v1::Scheme scheme : candidates) {
-    if (Allows(elsewhere, scheme)) return scheme;
+    if (elsewhere.Allows(scheme)) return scheme;
   }
   return usual;
 }

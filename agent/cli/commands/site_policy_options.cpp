@@ -47,8 +47,9 @@ void AddSites(CLI::App& app, const std::string& name, std::vector<std::string>& 
 }
 
 template <typename T>
-std::set<std::string> SitesOf(const std::vector<std::pair<std::string, T>>& said) {
-  std::set<std::string> sites;
+std::set<std::string> SitesOf(const std::vector<std::pair<std::string, T>>& said,
+                              const std::vector<std::string>& cleared = {}) {
+  std::set<std::string> sites(cleared.begin(), cleared.end());
   for (const auto& [site, value] : said) sites.insert(site);
   return sites;
 }
@@ -125,19 +126,13 @@ void SitePolicyOptions::Check() const {
 void SitePolicyOptions::ApplyTo(v1::KeyPolicy& policy) const {
   for (const std::string& site : as_elsewhere_) Drop(policy, site);
   // Lists are replaced, not added to.
-  for (const std::string& site : SitesOf(applications_)) {
-    EntryOf(policy, site).mutable_applications()->clear_names();
-  }
-  for (const std::string& site : no_application_) {
+  for (const std::string& site : SitesOf(applications_, no_application_)) {
     EntryOf(policy, site).mutable_applications()->clear_names();
   }
   for (const auto& [site, application] : applications_) {
     EntryOf(policy, site).mutable_applications()->add_names(application);
   }
-  for (const std::string& site : SitesOf(schemes_)) {
-    EntryOf(policy, site).mutable_schemes()->clear_schemes();
-  }
-  for (const std::string& site : any_scheme_) {
+  for (const std::string& site : SitesOf(schemes_, any_scheme_)) {
     EntryOf(policy, site).mutable_schemes()->clear_schemes();
   }
   for (const auto& [site, scheme] : schemes_) {

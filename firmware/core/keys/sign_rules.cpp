@@ -24,8 +24,7 @@ Status CheckItem(const KeyHeader& header, const policy::InForce& policy,
                              "is {}",
                              scheme->name, algorithm.name, crypto::Name(algorithm.usual_scheme)));
   }
-  const auto& allowed = policy.schemes;
-  if (!allowed.empty() && std::ranges::find(allowed, scheme->id) == allowed.end()) {
+  if (!policy.Allows(scheme->id)) {
     return Error(Code::kPermissionDenied,
                  fmt::format("the policy of key {} does not allow the scheme {} at this site",
                              header.id.Hex(), scheme->name));

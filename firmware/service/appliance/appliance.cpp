@@ -25,6 +25,7 @@
 #include "firmware/service/core_link/pin_source.h"
 #include "firmware/service/handlers/routes.h"
 #include "firmware/service/health/metrics.h"
+#include "firmware/service/inventory/inventory.h"
 #include "firmware/service/operator_ca/tls_identity.h"
 #include "firmware/service/pair/places.h"
 
@@ -117,8 +118,11 @@ struct Appliance::Parts {
               foundation.directory, metrics, SystemMilliseconds(),
               [this] { return paired == nullptr ? std::string() : paired->NotReady(); }),
         holder(HolderOf(*this)),
-        keys(gate, foundation.directory, foundation.store, site, SystemMilliseconds),
+        keys(gate, foundation.directory, foundation.store, SystemMilliseconds),
         signing(gate, signer),
+        inventory(*files.ledger, archiving.journal(), *barrier, foundation.store,
+                  SystemMilliseconds),
+        certificates(gate, foundation.directory, foundation.store, inventory),
         audits(gate, *audit, foundation.audit_key),
         appliance(gate, state, core, foundation.ca, *files.ledger, SystemMilliseconds),
         departure(*files.pair, *files.ledger, *audit, site.text(), AskForRestart),
@@ -225,6 +229,8 @@ struct Appliance::Parts {
   Holder holder;
   KeyHandlers keys;
   SigningHandlers signing;
+  Inventory inventory;
+  CertificateHandlers certificates;
   AuditHandlers audits;
   ApplianceHandlers appliance;
   Departure departure;
@@ -272,8 +278,8 @@ Result<std::unique_ptr<Appliance>> Appliance::Start(const Options& options) {
   server.threads = ReactorThreads(options);
   server.limits.request_timeout = kLongestRequest;
   server.tls = [&parts] { return parts.tls.Current(); };
-  const Handlers handlers = {parts.keys,      parts.signing, parts.audits,
-                             parts.appliance, parts.pairing, parts.sites};
+  const Handlers handlers = {parts.keys,    parts.signing, parts.audits,      parts.appliance,
+                             parts.pairing, parts.sites,   parts.certificates};
   TWINSEAL_ASSIGN_OR_RETURN(
       parts.server,
       connect::Server::Start(std::move(server), MakeRouter(handlers, parts.state, parts.watchers)));

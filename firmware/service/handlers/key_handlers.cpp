@@ -7,6 +7,7 @@
 #include "common/crypto/algorithms.h"
 #include "common/crypto/public_key.h"
 #include "firmware/policy/key_policy.h"
+#include "firmware/service/handlers/key_change.h"
 #include "firmware/service/health/metrics.h"
 #include "firmware/service/keys/access.h"
 #include "firmware/service/keys/transitions.h"
@@ -47,24 +48,14 @@ void KeyHandlers::CreateKey(Call<v1::CreateKeyRequest> call, Respond<v1::Key> re
       });
 }
 
-// What a site that is isolated has not heard of may have been made at another.
-template <policy::Procedure P>
-Result<KeyDirectory::View> KeyHandlers::Find(const policy::Authorized<P>& caller,
-                                             std::string_view key, v1::AuditRecord& record) const {
-  Result<KeyDirectory::View> view = FindKey(directory_, caller, key, site_, record);
-  const bool absent = !view.ok() && (view.error().code() == Code::kNotFound ||
-                                     view.error().code() == Code::kPermissionDenied);
-  if (absent) TWINSEAL_RETURN_IF_ERROR(store_.InReach());
-  return view;
-}
-
 void KeyHandlers::GetKey(Call<v1::GetKeyRequest> call, Respond<v1::Key> respond) {
   gate_.EnterBlocking<Procedure::kGetKey, v1::GetKeyRequest, v1::Key>(
       std::move(call), std::move(respond),
       [this](const auto& caller, const v1::GetKeyRequest& request,
              auto& operation) -> Result<v1::Key> {
-        TWINSEAL_ASSIGN_OR_RETURN(const KeyDirectory::View view,
-                                  Find(caller, request.key(), operation.record()));
+        TWINSEAL_ASSIGN_OR_RETURN(
+            const KeyDirectory::View view,
+            FindKeyInReach(directory_, store_, caller, request.key(), operation.record()));
         return store_.Read(view->id);
       });
 }
@@ -86,7 +77,7 @@ void KeyHandlers::ListKeys(Call<v1::ListKeysRequest> call, Respond<v1::ListKeysR
         const KeyDirectory::Page page =
             directory_.List(request.page_token(), size, [&](const v1::Key& key) {
               return (request.include_destroyed() || key.state() != v1::DESTROYED) &&
-                     policy::MayList(caller, key, site_);
+                     policy::MayList(caller, key, store_.site());
             });
         v1::ListKeysResponse response;
         for (const KeyDirectory::View& view : page.keys) *response.add_keys() = view->key;
@@ -101,8 +92,9 @@ void KeyHandlers::GetPublicKey(Call<v1::GetPublicKeyRequest> call,
       std::move(call), std::move(respond),
       [this](const auto& caller, const v1::GetPublicKeyRequest& request,
              auto& operation) -> Result<v1::GetPublicKeyResponse> {
-        TWINSEAL_ASSIGN_OR_RETURN(const KeyDirectory::View view,
-                                  Find(caller, request.key(), operation.record()));
+        TWINSEAL_ASSIGN_OR_RETURN(
+            const KeyDirectory::View view,
+            FindKeyInReach(directory_, store_, caller, request.key(), operation.record()));
         TWINSEAL_ASSIGN_OR_RETURN(const v1::Key key, store_.Read(view->id));
         const std::uint32_t wanted =
             request.version() == 0 ? key.current_version() : request.version();
@@ -129,13 +121,9 @@ void KeyHandlers::RotateKey(Call<v1::ChangeKeyRequest> call, Respond<v1::Key> re
       std::move(call), std::move(respond),
       [this](const auto& caller, const v1::ChangeKeyRequest& request,
              auto& operation) -> Result<v1::Key> {
-        TWINSEAL_ASSIGN_OR_RETURN(const Mutation mutation,
-                                  MutationOf(caller, request, operation.deadline()));
-        TWINSEAL_ASSIGN_OR_RETURN(const KeyDirectory::View view,
-                                  Find(caller, request.key(), operation.record()));
-        TWINSEAL_ASSIGN_OR_RETURN(const KeyStore::MayChange allowed,
-                                  policy::AuthorizeKey(caller, view->key, site_));
-        Result<v1::Key> key = store_.Rotate(mutation, allowed);
+        TWINSEAL_ASSIGN_OR_RETURN(const KeyChange change,
+                                  AuthorizeChange(directory_, store_, caller, request, operation));
+        Result<v1::Key> key = store_.Rotate(change.mutation, change.key);
         Note(operation.record(), key);
         return key;
       });
@@ -147,13 +135,9 @@ void KeyHandlers::Change(Call<Message> call, Respond<v1::Key> respond, MakeTrans
       std::move(call), std::move(respond),
       [this, transition](const policy::Authorized<P>& caller, const Message& request,
                          auto& operation) -> Result<v1::Key> {
-        TWINSEAL_ASSIGN_OR_RETURN(const Mutation mutation,
-                                  MutationOf(caller, request, operation.deadline()));
-        TWINSEAL_ASSIGN_OR_RETURN(const KeyDirectory::View view,
-                                  Find(caller, request.key(), operation.record()));
-        TWINSEAL_ASSIGN_OR_RETURN(const KeyStore::MayChange allowed,
-                                  policy::AuthorizeKey(caller, view->key, site_));
-        Result<v1::Key> key = store_.Change(mutation, allowed, transition(request));
+        TWINSEAL_ASSIGN_OR_RETURN(const KeyChange change,
+                                  AuthorizeChange(directory_, store_, caller, request, operation));
+        Result<v1::Key> key = store_.Change(change.mutation, change.key, transition(request));
         Note(operation.record(), key);
         return key;
       });

@@ -11,12 +11,8 @@ namespace twinseal::service {
 // Thread-safe; no call blocks.
 class KeyHandlers {
  public:
-  KeyHandlers(Gate& gate, KeyDirectory& directory, KeyStore& store, SiteName site, WallClock clock)
-      : gate_(gate),
-        directory_(directory),
-        store_(store),
-        site_(std::move(site)),
-        clock_(std::move(clock)) {}
+  KeyHandlers(Gate& gate, KeyDirectory& directory, KeyStore& store, WallClock clock)
+      : gate_(gate), directory_(directory), store_(store), clock_(std::move(clock)) {}
 
   void CreateKey(Call<v1::CreateKeyRequest> call, Respond<v1::Key> respond);
   void GetKey(Call<v1::GetKeyRequest> call, Respond<v1::Key> respond);
@@ -35,14 +31,10 @@ class KeyHandlers {
   // `transition(request)` gives the change that the request asks for.
   template <policy::Procedure P, typename Message, typename MakeTransition>
   void Change(Call<Message> call, Respond<v1::Key> respond, MakeTransition transition);
-  template <policy::Procedure P>
-  Result<KeyDirectory::View> Find(const policy::Authorized<P>& caller, std::string_view key,
-                                  v1::AuditRecord& record) const;
 
   Gate& gate_;
   KeyDirectory& directory_;
   KeyStore& store_;
-  const SiteName site_;
   const WallClock clock_;
 };
 

@@ -151,6 +151,20 @@ connect::Router MakeRouter(const Handlers& handlers, ApplianceState& state, Work
       },
       kMaxBatchBody);
 
+  CertificateHandlers& certificates = handlers.certificates;
+  Add<v1::ImportCertificateRequest, v1::Certificate>(
+      router, Procedure::kImportCertificate, [&certificates](auto call, auto respond) {
+        certificates.ImportCertificate(std::move(call), std::move(respond));
+      });
+  Add<v1::ListCertificatesRequest, v1::ListCertificatesResponse>(
+      router, Procedure::kListCertificates, [&certificates](auto call, auto respond) {
+        certificates.ListCertificates(std::move(call), std::move(respond));
+      });
+  Add<v1::RemoveCertificateRequest, v1::Certificate>(
+      router, Procedure::kRemoveCertificate, [&certificates](auto call, auto respond) {
+        certificates.RemoveCertificate(std::move(call), std::move(respond));
+      });
+
   AuditHandlers& audit = handlers.audit;
   Add<v1::ListAuditRecordsRequest, v1::ListAuditRecordsResponse>(
       router, Procedure::kListAuditRecords, [&audit](auto call, auto respond) {

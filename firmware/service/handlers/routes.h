@@ -6,6 +6,7 @@
 #include "common/connect/router.h"
 #include "firmware/service/handlers/appliance_handlers.h"
 #include "firmware/service/handlers/audit_handlers.h"
+#include "firmware/service/handlers/certificate_handlers.h"
 #include "firmware/service/handlers/key_handlers.h"
 #include "firmware/service/handlers/pairing_handlers.h"
 #include "firmware/service/handlers/signing_handlers.h"
@@ -20,6 +21,7 @@ struct Handlers {
   ApplianceHandlers& appliance;
   PairingHandlers& pairing;
   SiteHandlers& sites;
+  CertificateHandlers& certificates;
 };
 
 // A batch of 1,024 Ed25519 messages may be larger than other bodies; the core's frame has 4 MiB.

@@ -39,7 +39,7 @@ class RequestMetrics {
     std::array<std::atomic<std::uint64_t>, kBucketsUs.size()> buckets{};
     std::atomic<std::uint64_t> sum_us{};
   };
-  std::array<Line, static_cast<std::size_t>(policy::Procedure::kReadArchive) + 1> lines_;
+  std::array<Line, policy::kProcedures> lines_;
 };
 
 // The rest of the appliance, as it is at one moment.

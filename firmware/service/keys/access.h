@@ -6,6 +6,7 @@
 #include "common/base/types.h"
 #include "firmware/policy/authorize.h"
 #include "firmware/service/keys/key_directory.h"
+#include "firmware/service/keys/key_store.h"
 #include "twinseal/v1/audit.pb.h"
 
 namespace twinseal::service {
@@ -42,6 +43,19 @@ Result<KeyDirectory::View> FindKey(const KeyDirectory& directory,
         Code::kNotFound,
         fmt::format("there is no key '{}'; `twinseal key list` shows those there are", key));
   }
+  return view;
+}
+
+// The same, and unavailable rather than not_found or permission_denied while this site is isolated:
+// what it has not heard of may have been made at another.
+template <policy::Procedure P>
+Result<KeyDirectory::View> FindKeyInReach(const KeyDirectory& directory, const KeyStore& store,
+                                          const policy::Authorized<P>& caller, std::string_view key,
+                                          v1::AuditRecord& record) {
+  Result<KeyDirectory::View> view = FindKey(directory, caller, key, store.site(), record);
+  const bool absent = !view.ok() && (view.error().code() == Code::kNotFound ||
+                                     view.error().code() == Code::kPermissionDenied);
+  if (absent) TWINSEAL_RETURN_IF_ERROR(store.InReach());
   return view;
 }
 

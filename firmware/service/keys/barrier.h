@@ -29,7 +29,10 @@ class Barrier {
   // unavailable, saying where to go, when no change can be made at this site now. Quick.
   virtual Status MayChange() const { return Ok(); }
 
-  // Adds to a change what has to hold for it, and what the other sites go by.
+  // Adds to any change of the ledger what has to hold for it.
+  virtual void Guard(ledger::Transaction& /*change*/) const {}
+
+  // Adds to the change of a key what has to hold for it, and what the other sites go by.
   virtual Terms Prepare(ledger::Transaction& /*change*/) { return {}; }
 
   // A guard of a change did not hold: learns anew what Prepare goes by, should it be old. Blocks.

@@ -18,7 +18,6 @@ namespace {
 
 // A guard fails when someone else was quicker; more often than this in a row is a fault.
 constexpr int kMaxAttempts = 8;
-constexpr int kMaxCommitRepeats = 10;
 
 Bytes Serialized(const v1::Key& key) { return ToBytes(key.SerializeAsString()); }
 
@@ -193,7 +192,8 @@ Result<std::optional<v1::Key>> KeyStore::TryCreate(const Mutation& mutation, con
     // next start if we end before the ledger has it.
     ledger::Transaction mark;
     mark.writes.push_back(ledger::Put{PendingPath(site_, id), {}});
-    TWINSEAL_ASSIGN_OR_RETURN(const ledger::Outcome outcome, Commit(mark));
+    TWINSEAL_ASSIGN_OR_RETURN(const ledger::Outcome outcome,
+                              ledger::CommitForCertain(ledger_, mark));
     marked = outcome.revision;
   }
   const auto give_up = [&] {
@@ -305,7 +305,8 @@ Result<std::optional<v1::Key>> KeyStore::RecordNoChange(const Mutation* mutation
   ledger::Transaction transaction;
   transaction.guards.push_back(ledger::UnchangedSince{KeyPath(id), stored.modified});
   RecordAnswer(transaction, *mutation, Serialized(*answer), clock_());
-  TWINSEAL_ASSIGN_OR_RETURN(const ledger::Outcome outcome, Commit(transaction));
+  TWINSEAL_ASSIGN_OR_RETURN(const ledger::Outcome outcome,
+                            ledger::CommitForCertain(ledger_, transaction));
   if (!outcome.committed) return std::optional<v1::Key>();
   TWINSEAL_RETURN_IF_ERROR(Settle(id, deadline));
   // What is acknowledged here is in force here, also before the feed tells of it.
@@ -347,7 +348,8 @@ Result<std::optional<v1::Key>> KeyStore::CommitAndSettle(Proposal proposal,
   if (NeedsMark(proposal)) MarkPending(proposal);
   Barrier::Terms terms = barrier_.Prepare(proposal.transaction);
   terms.before_recorded = proposal.before_recorded;
-  TWINSEAL_ASSIGN_OR_RETURN(const ledger::Outcome outcome, Commit(proposal.transaction));
+  TWINSEAL_ASSIGN_OR_RETURN(const ledger::Outcome outcome,
+                            ledger::CommitForCertain(ledger_, proposal.transaction));
   if (!outcome.committed) return std::optional<v1::Key>();
   // From here the change stands, whatever happens to us.
   TWINSEAL_RETURN_IF_ERROR(directory_.Apply(key, outcome.revision));
@@ -375,14 +377,6 @@ KeyStore::From KeyStore::Source(int attempt) const {
 
 Result<std::optional<ledger::Entry>> KeyStore::Get(const std::string& path, From from) {
   return from == From::kNearby ? ledger_.GetNearby(path) : ledger_.Get(path);
-}
-
-Result<ledger::Outcome> KeyStore::Commit(const ledger::Transaction& transaction) {
-  for (int repeat = 1;; ++repeat) {
-    Result<ledger::Outcome> outcome = ledger_.Commit(transaction);
-    const bool unknown = !outcome.ok() && outcome.error().code() == Code::kUnavailable;
-    if (!unknown || repeat == kMaxCommitRepeats) return outcome;
-  }
 }
 
 Result<std::optional<v1::Key>> KeyStore::Replay(const Mutation& mutation, From from) {
@@ -486,7 +480,8 @@ Status KeyStore::Settle(const KeyId& id, Deadline deadline, const Finished& fini
   transaction.guards.push_back(ledger::UnchangedSince{path, mark->modified});
   transaction.writes.push_back(ledger::Remove{path});
   // When a newer mark has taken its place, whoever set that one settles it.
-  TWINSEAL_ASSIGN_OR_RETURN([[maybe_unused]] const ledger::Outcome outcome, Commit(transaction));
+  TWINSEAL_ASSIGN_OR_RETURN([[maybe_unused]] const ledger::Outcome outcome,
+                            ledger::CommitForCertain(ledger_, transaction));
   return Ok();
 }
 

@@ -111,8 +111,6 @@ class KeyStore {
   Result<Stored> Load(const KeyId& id, From from);
   Status DeliverRecord(const KeyId& id, const v1::Key& key, Deadline deadline);
   Result<Bytes> LoadBlob(const KeyId& id, std::uint32_t version, From from);
-  // Repeats the identical transaction while the outcome is unknown.
-  Result<ledger::Outcome> Commit(const ledger::Transaction& transaction);
   Status Settle(const KeyId& id, Deadline deadline, const Finished& finished = nullptr);
   // Commits, tells the local view, then the core, and waits for the other sites: the key as it is
   // to be answered. Nothing when a guard did not hold.

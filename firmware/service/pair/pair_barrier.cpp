@@ -80,9 +80,13 @@ Status PairBarrier::MayActOn(const v1::Key& key) const {
   return own->MaySign(key);
 }
 
+void PairBarrier::Guard(ledger::Transaction& change) const {
+  change.guards.push_back(ledger::Absent{std::string(kLeftPath)});
+}
+
 Barrier::Terms PairBarrier::Prepare(ledger::Transaction& change) {
   Terms terms;
-  change.guards.push_back(ledger::Absent{std::string(kLeftPath)});
+  Guard(change);
   change.writes.push_back(ledger::Put{std::string(kChangedPath), {}});
   const SiteLease* const own = lease();
   if (own == nullptr) return terms;

@@ -27,6 +27,7 @@ class PairBarrier final : public Barrier {
 
   Status MayChange() const override;
   Status MayActOn(const v1::Key& key) const override;
+  void Guard(ledger::Transaction& change) const override;
   Terms Prepare(ledger::Transaction& change) override;
   void Missed() override;
   std::vector<v1::UninformedSite> Await(const Terms& terms, const v1::Key& before,

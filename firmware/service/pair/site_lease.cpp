@@ -89,6 +89,8 @@ void SiteLease::LookOnce() {
     if (entry.key == kChangedPath) changed = entry.modified;
   }
   if (!applied_.WaitUntil(changed, steady_clock::now() + kCatchUp)) return;
+  // What else was written since is no key's.
+  applied_.Advance(found->revision);
   const std::map<std::string, SeenStanding> now = standings();
   const auto own = now.find(site_.text());
   if (own == now.end() || own->second.standing.standing() == v1::SiteStanding::ACTIVE) {

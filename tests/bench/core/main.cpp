@@ -184,14 +184,14 @@ std::vector<Figure> Grow(const Options& options) {
 
 int main(int argc, char** argv) {
   twinseal::bench::Options options;
-  int pin_fd = -1;
+  int pins_fd = -1;
   CLI::App app(
       "Measures the signing core beside bare loops of PKCS#11 calls; started by tools/bench");
   app.add_option("--core", options.core.program)->required();
   app.add_option("--data-dir", options.core.data_dir)->required();
   app.add_option("--module", options.core.module)->required();
   app.add_option("--token", options.core.token)->required();
-  app.add_option("--pin-fd", pin_fd)->required();
+  app.add_option("--pins-fd", pins_fd)->required();
   app.add_option("--sessions", options.core.sessions)->required();
   app.add_option("--host", options.api.host);
   app.add_option("--port", options.api.port);
@@ -207,7 +207,7 @@ int main(int argc, char** argv) {
   app.add_option("--rounds", options.rounds);
   app.add_option("--slice-ms", options.slice_ms);
   CLI11_PARSE(app, argc, argv);
-  options.core.pin = twinseal::test::ReadPins(pin_fd).at(0);
+  options.core.pin = twinseal::test::ReadPins(pins_fd).at(0);
 
   const std::vector<twinseal::bench::Figure> figures =
       options.grow_to > 0 ? twinseal::bench::Grow(options) : twinseal::bench::Run(options).All();

@@ -49,6 +49,8 @@ class Bench {
 
   CK_FUNCTION_LIST_3_0& module() const { return *module_; }
   CK_FUNCTION_LIST& functions_of_2_40() const { return *functions_of_2_40_; }
+  // That of the first key, which the inventory has.
+  const Bytes& certificate() const { return certificate_; }
   bool Verifies(const Way& way, const Bytes& data, const Bytes& signature) const {
     const Bytes& key = public_keys_.at(way.key);
     if (way.mechanism == CKM_ECDSA) return test::OpensslVerifiesDigest(key, data, signature);
@@ -61,6 +63,10 @@ class Bench {
       const crypto::SoftwareKey key = test::MakeSoftwareKey(kKeys.at(i).algorithm);
       domain_.Add(kKeys.at(i).name, key);
       public_keys_.at(i) = key.public_key().der();
+      if (i > 0) continue;
+      const crypto::Certificate certificate = ca_.Certify(key.public_key(), "fuzzed");
+      domain_.Certify(kKeys.at(i).name, 1, certificate);
+      certificate_ = certificate.der();
     }
     const std::string path = files_.Configure({a_.Endpoint(), b_.Endpoint()}, true);
     setenv("TWINSEAL_PKCS11_CONF", path.c_str(), 1);
@@ -77,6 +83,7 @@ class Bench {
   test::FakeAppliance b_{ca_, domain_};
   test::ClientFiles files_{ca_};
   std::array<Bytes, kKeys.size()> public_keys_;
+  Bytes certificate_;
   CK_FUNCTION_LIST_3_0* module_ = nullptr;
   CK_FUNCTION_LIST* functions_of_2_40_ = nullptr;
 };

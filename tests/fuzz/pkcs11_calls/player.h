@@ -63,6 +63,8 @@ class Player {
   void Attributes();
   void Random();
   void Information();
+  void LookForCertificate();
+  void WriteCertificate();
 
   void CheckSignature(const Session& done, const Bytes& signature);
 
@@ -75,6 +77,7 @@ class Player {
   std::vector<Session> sessions_;
   std::array<CK_OBJECT_HANDLE, kKeys.size()> private_{};
   std::array<CK_OBJECT_HANDLE, kKeys.size()> public_{};
+  CK_OBJECT_HANDLE certificate_ = CK_INVALID_HANDLE;
   std::optional<Signed> last_;
 };
 

@@ -79,6 +79,7 @@ void Player::Finalize() {
   sessions_.clear();
   private_ = {};
   public_ = {};
+  certificate_ = CK_INVALID_HANDLE;
 }
 
 void Player::OpenSession() {
@@ -324,7 +325,8 @@ void Player::Attributes() {
       CKA_CLASS, CKA_ID, CKA_LABEL, CKA_VALUE, CKA_EC_POINT, CKA_MODULUS, CKA_SIGN, CKA_SUBJECT};
   const Session* const session = NextSession();
   const std::size_t key = Next() % kKeys.size();
-  const bool is_private = Next() % 2 == 0;
+  const std::uint8_t kind = Next() % 3;
+  const bool is_private = kind == 0;
   std::vector<std::unique_ptr<CK_BYTE[]>> buffers(Next() % 5);
   std::vector<CK_ATTRIBUTE> wanted;
   for (auto& buffer : buffers) {
@@ -332,7 +334,8 @@ void Player::Attributes() {
     if (room > 0) buffer = Buffer(room);
     wanted.push_back({kTypes.at(Next() % kTypes.size()), buffer.get(), room});
   }
-  const CK_OBJECT_HANDLE handle = is_private ? private_.at(key) : public_.at(key);
+  const CK_OBJECT_HANDLE of_key = is_private ? private_.at(key) : public_.at(key);
+  const CK_OBJECT_HANDLE handle = kind == 2 ? certificate_ : of_key;
   CK_ATTRIBUTE none{};
   const CK_RV rv = module_.C_GetAttributeValue(
       HandleOf(session), handle, wanted.empty() ? &none : wanted.data(), wanted.size());
@@ -366,14 +369,70 @@ void Player::Information() {
     Require(token.ulSessionCount == sessions_.size());
 }
 
+void Player::LookForCertificate() {
+  const Session* const session = NextSession();
+  const test::Application application(bench_.functions_of_2_40());
+  const CK_OBJECT_HANDLE handle =
+      application.FindKey(HandleOf(session), CKO_CERTIFICATE, kKeys.front().name);
+  const bool found = !Gate(session) && session->kind == Kind::kNone && logged_in_;
+  Require((handle != CK_INVALID_HANDLE) == found);
+  if (!found) return;
+  Require(certificate_ == CK_INVALID_HANDLE || certificate_ == handle);
+  certificate_ = handle;
+  Require(application.Attribute(session->handle, handle, CKA_VALUE) == bench_.certificate());
+  // It is no key.
+  CK_MECHANISM mechanism{CKM_ECDSA_SHA256, nullptr, 0};
+  Require(module_.C_SignInit(session->handle, &mechanism, handle) == CKR_KEY_HANDLE_INVALID);
+}
+
+// The certificate that is there, or something that is none of the key's.
+void Player::WriteCertificate() {
+  const Session* const session = NextSession();
+  const bool is_certificate = Next() % 4 != 0;
+  const std::size_t key = Next() % kKeys.size();
+  const Bytes& whole = bench_.certificate();
+  const std::size_t left_out = Next() % 4 == 0 ? 1 + Next() : 0;
+  test::Template wanted;
+  wanted.Number(CKA_CLASS, is_certificate ? CKO_CERTIFICATE : CKO_DATA)
+      .Number(CKA_CERTIFICATE_TYPE, CKC_X_509)
+      .Yes(CKA_TOKEN)
+      .Text(CKA_LABEL, kKeys.at(key).name)
+      .Data(CKA_VALUE, Bytes(whole.begin(), whole.end() - static_cast<std::ptrdiff_t>(left_out)));
+  CK_OBJECT_HANDLE made = CK_INVALID_HANDLE;
+  const CK_RV rv = module_.C_CreateObject(HandleOf(session), wanted.data(), wanted.size(), &made);
+  if (const auto gate = Gate(session)) return Require(rv == *gate);
+  if (!is_certificate) return Require(rv == CKR_FUNCTION_NOT_SUPPORTED);
+  if (!logged_in_) return Require(rv == CKR_USER_NOT_LOGGED_IN);
+  if (key != 0 || left_out > 0) return Require(rv == CKR_ATTRIBUTE_VALUE_INVALID);
+  Require(rv == CKR_OK);
+  Require(certificate_ == CK_INVALID_HANDLE || certificate_ == made);
+  certificate_ = made;
+}
+
 void Player::Play() {
-  constexpr std::array kCalls = {
-      &Player::Initialize, &Player::Finalize, &Player::OpenSession,      &Player::CloseSession,
-      &Player::LogIn,      &Player::LogOut,   &Player::CloseAllSessions, &Player::LookForKey,
-      &Player::SearchInit, &Player::Search,   &Player::SearchFinal,      &Player::DigestInit,
-      &Player::Update,     &Player::Digest,   &Player::SignOrVerifyInit, &Player::Sign,
-      &Player::Verify,     &Player::Cancel,   &Player::Attributes,       &Player::Random,
-      &Player::Information};
+  constexpr std::array kCalls = {&Player::Initialize,
+                                 &Player::Finalize,
+                                 &Player::OpenSession,
+                                 &Player::CloseSession,
+                                 &Player::LogIn,
+                                 &Player::LogOut,
+                                 &Player::CloseAllSessions,
+                                 &Player::LookForKey,
+                                 &Player::SearchInit,
+                                 &Player::Search,
+                                 &Player::SearchFinal,
+                                 &Player::DigestInit,
+                                 &Player::Update,
+                                 &Player::Digest,
+                                 &Player::SignOrVerifyInit,
+                                 &Player::Sign,
+                                 &Player::Verify,
+                                 &Player::Cancel,
+                                 &Player::Attributes,
+                                 &Player::Random,
+                                 &Player::Information,
+                                 &Player::LookForCertificate,
+                                 &Player::WriteCertificate};
   while (!input_.empty()) (this->*kCalls.at(Next() % kCalls.size()))();
 }
 

@@ -67,6 +67,18 @@ connect::Router FakeAppliance::Routes() {
   keys("CreateKey", [this](const v1::CreateKeyRequest& query) { return domain_.Create(query); });
   keys("ScheduleKeyDestruction",
        [this](const v1::ScheduleKeyDestructionRequest& query) { return domain_.Destroy(query); });
+  const auto certificates = [&](const char* procedure, auto work) {
+    Offer(router, "CertificateService", procedure, std::function(work));
+  };
+  certificates("ListCertificates", [this](const v1::ListCertificatesRequest& query) {
+    return domain_.ListCertificates(query);
+  });
+  certificates("ImportCertificate", [this](const v1::ImportCertificateRequest& query) {
+    return domain_.ImportCertificate(query);
+  });
+  certificates("RemoveCertificate", [this](const v1::RemoveCertificateRequest& query) {
+    return domain_.RemoveCertificate(query);
+  });
   Offer(router, "SigningService", "Sign",
         std::function([this](const v1::SignRequest& query) { return domain_.Sign(query); }));
   Offer(router, "SigningService", "SignBatch",

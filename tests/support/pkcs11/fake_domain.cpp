@@ -185,4 +185,74 @@ Result<v1::SignBatchResponse> FakeDomain::SignBatch(const v1::SignBatchRequest& 
   return response;
 }
 
+void FakeDomain::Certify(const std::string& name, std::uint32_t version,
+                         const crypto::Certificate& certificate,
+                         const std::vector<crypto::Certificate>& issuers) {
+  v1::Certificate one;
+  one.set_certificate_id(certificate.Fingerprint());
+  one.set_key_name(name);
+  one.set_key_version(version);
+  one.set_certificate_der(ToString(certificate.der()));
+  for (const crypto::Certificate& issuer : issuers) one.add_issuers_der(ToString(issuer.der()));
+  const MutexLock lock(mutex_);
+  Record& record = records_.at(name);
+  one.set_key_id(record.key.key_id());
+  std::erase_if(record.certificates, [&](const v1::Certificate& other) {
+    return other.certificate_id() == one.certificate_id();
+  });
+  record.certificates.insert(record.certificates.begin(), std::move(one));
+}
+
+Result<v1::ListCertificatesResponse> FakeDomain::ListCertificates(
+    const v1::ListCertificatesRequest& request) const {
+  const MutexLock lock(mutex_);
+  v1::ListCertificatesResponse response;
+  const auto add = [&](const Record& record) {
+    for (const v1::Certificate& one : record.certificates) *response.add_certificates() = one;
+  };
+  if (!request.key().empty()) {
+    const Record* const record = Find(request.key());
+    if (record == nullptr) return NoSuchKey(request.key());
+    add(*record);
+    return response;
+  }
+  const auto next = records_.upper_bound(request.page_token());
+  if (next == records_.end()) return response;
+  add(next->second);
+  if (std::next(next) != records_.end()) response.set_next_page_token(next->first);
+  return response;
+}
+
+Result<v1::Certificate> FakeDomain::ImportCertificate(const v1::ImportCertificateRequest& request) {
+  TWINSEAL_ASSIGN_OR_RETURN(const auto read,
+                            crypto::Certificate::FromDer(AsBytes(request.certificates_der(0))));
+  std::string name;
+  {
+    const MutexLock lock(mutex_);
+    const Record* const record = Find(request.key());
+    if (record == nullptr) return NoSuchKey(request.key());
+    name = record->key.name();
+    const Bytes public_key = read.SubjectPublicKeyInfo();
+    if (record->key.versions().rbegin()->public_key_der() != AsText(public_key))
+      return Error(Code::kInvalidArgument, "none is for the key");
+  }
+  Certify(name, 1, read);
+  const MutexLock lock(mutex_);
+  return records_.at(name).certificates.front();
+}
+
+Result<v1::Certificate> FakeDomain::RemoveCertificate(const v1::RemoveCertificateRequest& request) {
+  const MutexLock lock(mutex_);
+  const Record* const record = Find(request.key());
+  if (record == nullptr) return NoSuchKey(request.key());
+  std::vector<v1::Certificate>& all = records_.at(record->key.name()).certificates;
+  for (auto one = all.begin(); one != all.end(); ++one) {
+    if (one->certificate_id() != request.certificate_id()) continue;
+    v1::Certificate removed = std::move(*one);
+    all.erase(one);
+    return removed;
+  }
+  return Error(Code::kNotFound, "the key has no such certificate");
+}
+
 }  // namespace twinseal::test

@@ -12,6 +12,8 @@
 #include "common/base/mutex.h"
 #include "common/base/types.h"
 #include "common/crypto/software_key.h"
+#include "common/crypto/x509.h"
+#include "twinseal/v1/certificates.pb.h"
 #include "twinseal/v1/keys.pb.h"
 #include "twinseal/v1/signing.pb.h"
 
@@ -39,6 +41,18 @@ class FakeDomain {
   // It is in listings, and nobody may see more of it: so a key looks that goes meanwhile.
   void Veil(const std::string& name) TWINSEAL_EXCLUDES(mutex_);
 
+  // What the inventory has of a key: the newest first. Its issuers go with a certificate.
+  void Certify(const std::string& name, std::uint32_t version,
+               const crypto::Certificate& certificate,
+               const std::vector<crypto::Certificate>& issuers = {}) TWINSEAL_EXCLUDES(mutex_);
+  // Each page of a listing of all certificates is one key's.
+  Result<v1::ListCertificatesResponse> ListCertificates(
+      const v1::ListCertificatesRequest& request) const TWINSEAL_EXCLUDES(mutex_);
+  Result<v1::Certificate> ImportCertificate(const v1::ImportCertificateRequest& request)
+      TWINSEAL_EXCLUDES(mutex_);
+  Result<v1::Certificate> RemoveCertificate(const v1::RemoveCertificateRequest& request)
+      TWINSEAL_EXCLUDES(mutex_);
+
   // How many different ids there were of requests to make a key.
   std::size_t create_ids() const TWINSEAL_EXCLUDES(mutex_);
 
@@ -58,6 +72,7 @@ class FakeDomain {
     v1::Key key;
     std::vector<crypto::SoftwareKey> versions;
     std::string made_by;  // The request id.
+    std::vector<v1::Certificate> certificates;
     bool veiled = false;
   };
 

@@ -55,9 +55,9 @@ class Completion : public CliTest {
 };
 
 TEST_F(Completion, OffersCommands) {
-  EXPECT_THAT(Complete({""}),
-              UnorderedElementsAre("status", "key", "sign", "verify", "audit", "client",
-                                   "appliance", "pair", "maintenance", "completion", "version"));
+  EXPECT_THAT(Complete({""}), UnorderedElementsAre("status", "key", "certificate", "sign", "verify",
+                                                   "audit", "client", "appliance", "pair",
+                                                   "maintenance", "completion", "version"));
   EXPECT_THAT(Complete({"st"}), ElementsAre("status"));
   EXPECT_THAT(Complete({"key", ""}),
               UnorderedElementsAre("create", "list", "show", "public", "rotate", "enable",

@@ -46,6 +46,16 @@ TEST_F(NullPointersTest, NoMechanism) {
             CKR_ARGUMENTS_BAD);
 }
 
+TEST_F(NullPointersTest, NoObject) {
+  CK_OBJECT_HANDLE made = 0;
+  Template wanted;
+  wanted.Number(CKA_CLASS, CKO_CERTIFICATE);
+  EXPECT_EQ(module_.C_CreateObject(session_, wanted.data(), wanted.size(), nullptr),
+            CKR_ARGUMENTS_BAD);
+  EXPECT_EQ(module_.C_CreateObject(session_, nullptr, 1, &made), CKR_ARGUMENTS_BAD);
+  EXPECT_EQ(module_.C_CreateObject(session_, nullptr, 0, &made), CKR_TEMPLATE_INCOMPLETE);
+}
+
 // v3.0 §5.13.1: without a mechanism, C_SignInit ends what C_SignInit began.
 TEST_F(NullPointersTest, NoMechanismEndsAnOperationOfTheSameKind) {
   ASSERT_EQ(module_.C_SignInit(session_, &sign_, key_), CKR_OK);

@@ -55,9 +55,9 @@ TEST_F(SearchTest, WhatCannotBeAKeysIdOrNameIsNotAskedFor) {
     by_label.Text(CKA_LABEL, label);
     EXPECT_EQ(Count(by_label), 0U) << label;
   }
-  Template certificates;
-  certificates.Number(CKA_CLASS, CKO_CERTIFICATE);
-  EXPECT_EQ(Count(certificates), 0U);
+  Template data;
+  data.Number(CKA_CLASS, CKO_DATA);
+  EXPECT_EQ(Count(data), 0U);
   EXPECT_EQ(a_.requests() + b_.requests(), 0U);
 }
 

@@ -1,5 +1,7 @@
 #include "firmware/journal/backlog.h"
 
+#include <thread>
+
 #include <gmock/gmock.h>
 
 #include "tests/support/results.h"
@@ -55,6 +57,33 @@ TEST_F(BacklogTest, OffersWhatAllHaveCopied) {
   EXPECT_TRUE(backlog_.CopiedByAll(10).entries.empty());
   sites_ = {};
   EXPECT_TRUE(backlog_.CopiedByAll(10).entries.empty());
+}
+
+TEST_F(BacklogTest, NamesWhatWaitsUnderAPrefix) {
+  EXPECT_THAT(backlog_.Under("b/"), FailsWith(Code::kUnavailable, "not read"));
+  backlog_.Replace({At(3, "b/2"), At(5, "b/1"), At(7, "c/1")}, {}, {});
+  backlog_.Add(At(9, "b"));
+  backlog_.Add(At(11, "b/3"));
+  backlog_.Remove("b/2");
+  const std::vector<Waiting> under = backlog_.Under("b/").value();
+  ASSERT_EQ(under.size(), 2U);
+  EXPECT_EQ(under[0].name, "b/1");
+  EXPECT_EQ(under[1].position, Position{11});
+  EXPECT_TRUE(backlog_.Under("d").value().empty());
+}
+
+TEST_F(BacklogTest, LetsACallerWaitUntilACommitHasBeenHeardOf) {
+  const auto never = std::chrono::steady_clock::now() + std::chrono::minutes(10);
+  backlog_.Replace({At(3, "three")}, {}, {});
+  backlog_.AwaitHeard(ledger::Revision{3}, never);
+  std::thread feed([&] { backlog_.Add(At(5, "five")); });
+  backlog_.AwaitHeard(ledger::Revision{5}, never);
+  feed.join();
+  EXPECT_EQ(backlog_.Under("five").value().size(), 1U);
+  // It may have been dropped since.
+  backlog_.Remove("five");
+  backlog_.AwaitHeard(ledger::Revision{5}, never);
+  backlog_.AwaitHeard(ledger::Revision{6}, std::chrono::steady_clock::now());
 }
 
 TEST_F(BacklogTest, SaysWhatIsInTheWay) {

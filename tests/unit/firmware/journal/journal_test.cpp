@@ -7,6 +7,8 @@
 namespace twinseal::journal {
 namespace {
 
+constexpr auto kLedger = Journal::From::kLedger;
+constexpr auto kHeard = Journal::From::kHeard;
 using test::FailsWith;
 using test::Succeeds;
 using ::testing::ElementsAre;
@@ -83,6 +85,76 @@ TEST_P(JournalTest, DropsWhatEverySiteHasCopiedAndNothingElse) {
     EXPECT_EQ(site->journal().Find("m").value()->position, third);
     EXPECT_FALSE(site->journal().Find("n").value().has_value());
   }
+}
+
+// Waiting, copied, and dropped: each is found where it is, once, in the order of the commits.
+TEST_P(JournalTest, FindsAllUnderAPrefixWhereverTheyAre) {
+  Site a(ledger(), "a", {"a", "b"});
+  Site b(ledger(), "b", {"a", "b"});
+  for (const auto from : {kLedger, kHeard})
+    EXPECT_THAT(a.journal().FindUnder("k/", from), FailsWith(Code::kUnavailable, "not read"));
+  ASSERT_THAT(a.Round(), Succeeds());
+  const auto found = [&](Site& site, Journal::From from = kHeard) {
+    std::vector<std::string> all;
+    const std::vector<Entry> entries = site.journal().FindUnder("k/", from).value();
+    for (const Entry& entry : entries) {
+      all.push_back(entry.name + "=" + ToString(entry.content));
+    }
+    return all;
+  };
+  EXPECT_THAT(found(a), IsEmpty());
+  Issue(a, "k/2", "1");
+  ASSERT_THAT(b.Round(), Succeeds());
+  ASSERT_THAT(a.Round(), Succeeds());
+  ASSERT_THAT(Waits(), IsEmpty());
+  Issue(a, "k/1", "2");
+  Issue(a, "j/1", "other");
+  Issue(a, "k0", "other");
+  ASSERT_THAT(a.Round(), Succeeds());
+  ASSERT_THAT(Waits(), ElementsAre("j/1", "k/1", "k0"));
+  const Position third = Issue(a, "k/3", "3");
+  EXPECT_THAT(found(a), ElementsAre("k/2=1", "k/1=2"));
+  EXPECT_THAT(found(a, kLedger), ElementsAre("k/2=1", "k/1=2", "k/3=3"));
+  EXPECT_THAT(found(b, kLedger), ElementsAre("k/2=1", "k/1=2", "k/3=3"));
+  a.backlog().Add({"k/3", third, ledger::Revision{Number(third)}, 1});
+  EXPECT_THAT(found(a), ElementsAre("k/2=1", "k/1=2", "k/3=3"));
+  for (const auto from : {kLedger, kHeard})
+    EXPECT_EQ(a.journal().FindUnder("k/3", from).value().at(0).position, third);
+  ASSERT_THAT(b.Round(), Succeeds());
+  ASSERT_THAT(a.Round(), Succeeds());
+  ASSERT_THAT(b.Round(), Succeeds());
+  for (Site* const site : {&a, &b}) {
+    EXPECT_THAT(found(*site), ElementsAre("k/2=1", "k/1=2", "k/3=3"));
+    EXPECT_THAT(found(*site, kLedger), ElementsAre("k/2=1", "k/1=2", "k/3=3"));
+  }
+}
+
+TEST_P(JournalTest, NamesGroupsWhereverTheirEntriesAre) {
+  Site a(ledger(), "a", {"a"});
+  ASSERT_THAT(a.Round(), Succeeds());
+  for (const char* const name : {"k/b/1", "k/a/1", "k/c/1", "k/b/2", "k", "j/x/1", "l/x/1"})
+    Issue(a, name, "");
+  ASSERT_THAT(a.Round(), Succeeds());
+  for (const char* const name : {"k/d/1", "k/a/2", "k/aa/1", "k/e", "l/y/1"}) Issue(a, name, "");
+  ASSERT_THAT(a.copier().CopyAll(), Succeeds());
+  EXPECT_THAT(a.journal().GroupsUnder("k/", "", 10).value(),
+              ElementsAre("a", "aa", "b", "c", "d", "e"));
+  EXPECT_THAT(a.journal().GroupsUnder("k/", "aa", 3).value(), ElementsAre("b", "c", "d"));
+  EXPECT_THAT(a.journal().GroupsUnder("k/", "e", 3).value(), IsEmpty());
+}
+
+// What is lacking may be what is asked for.
+TEST_P(JournalTest, AnArchiveThatLacksSomethingDoesNotSayThatThereIsNothing) {
+  Site a(ledger(), "a", {"a"});
+  ASSERT_THAT(a.Round(), Succeeds());
+  Issue(a, "k/1", "1");
+  ASSERT_THAT(a.Round(), Succeeds());
+  a.BeginWith({});
+  EXPECT_THAT(a.Round(), FailsWith(Code::kDataLoss, "no other site"));
+  EXPECT_THAT(a.journal().Find("k/1"), FailsWith(Code::kUnavailable, "ask another site"));
+  for (const auto from : {kLedger, kHeard})
+    EXPECT_THAT(a.journal().FindUnder("k/", from), FailsWith(Code::kUnavailable, "ask another"));
+  EXPECT_THAT(a.journal().GroupsUnder("k", "", 1), FailsWith(Code::kUnavailable, "ask another"));
 }
 
 // The process ends after each of the steps, and does them all again.

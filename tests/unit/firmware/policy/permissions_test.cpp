@@ -10,6 +10,7 @@
 
 #include "twinseal/v1/appliance.pb.h"
 #include "twinseal/v1/audit.pb.h"
+#include "twinseal/v1/certificates.pb.h"
 #include "twinseal/v1/keys.pb.h"
 #include "twinseal/v1/pair.pb.h"
 #include "twinseal/v1/signing.pb.h"
@@ -40,6 +41,9 @@ TEST(Permissions, AreExactlyThese) {
       {"KeyService/ScheduleKeyDestruction", "operator"},
       {"KeyService/CancelKeyDestruction", "operator"},
       {"KeyService/DestroyKey", "operator"},
+      {"CertificateService/ImportCertificate", "operator"},
+      {"CertificateService/ListCertificates", "operator auditor application"},
+      {"CertificateService/RemoveCertificate", "operator"},
       {"SigningService/Sign", "operator application"},
       {"SigningService/SignBatch", "operator application"},
       {"AuditService/ListAuditRecords", "operator auditor"},
@@ -77,7 +81,8 @@ TEST(Permissions, CoverTheContract) {
   std::set<std::string> contract;
   std::set<std::string> mutating;
   for (const google::protobuf::FileDescriptor* file :
-       {v1::CreateKeyRequest::descriptor()->file(), v1::SignRequest::descriptor()->file(),
+       {v1::CreateKeyRequest::descriptor()->file(),
+        v1::ImportCertificateRequest::descriptor()->file(), v1::SignRequest::descriptor()->file(),
         v1::ListAuditRecordsRequest::descriptor()->file(),
         v1::GetStatusRequest::descriptor()->file(), v1::PairConfig::descriptor()->file(),
         v1::GetPairRequest::descriptor()->file()}) {

@@ -42,7 +42,7 @@ class KeyHandlersTest : public ServiceFixture {
   const policy::Principal alice = Who(v1::OPERATOR, "alice");
   const policy::Principal eve = Who(v1::AUDITOR, "eve");
   const policy::Principal builder = Who(v1::APPLICATION, "builder");
-  KeyHandlers handlers{gate, directory, store, site, [this] { return now; }};
+  KeyHandlers handlers{gate, directory, store, [this] { return now; }};
 };
 
 TEST_F(KeyHandlersTest, AKeysWholeLifeIsRecorded) {

@@ -26,10 +26,13 @@ class MemoryLedger::Following : public ledger::Feed {
 };
 
 Result<std::optional<ledger::Entry>> MemoryLedger::Get(std::string_view key) {
-  const std::lock_guard lock(mutex_);
-  const auto found = entries_.find(key);
-  if (found == entries_.end()) return std::optional<ledger::Entry>();
-  return std::optional<ledger::Entry>(found->second);
+  std::optional<ledger::Entry> entry;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = entries_.find(key); found != entries_.end()) entry = found->second;
+  }
+  if (const auto called = after_get) called(key);
+  return entry;
 }
 
 Result<std::optional<ledger::Entry>> MemoryLedger::GetNearby(std::string_view key) {

@@ -24,7 +24,8 @@ class MemoryLedger : public ledger::Ledger {
   // Called before each commit, outside the lock: another caller gets in between.
   std::function<void()> before_commit;
 
-  // Called after each reading nearby, outside the lock.
+  // Called after each reading, and after each reading nearby, outside the lock.
+  std::function<void(std::string_view key)> after_get;
   std::function<void(std::string_view key)> after_nearby;
 
   // Asked before a listing, outside the lock: an error is answered instead. From any thread.

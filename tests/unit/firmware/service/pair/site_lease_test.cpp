@@ -51,7 +51,8 @@ TEST_F(SiteLeaseTest, NorWhileItsViewLacksWhatTheLookHasFound) {
   EXPECT_EQ(lease.NotReady(), "");
 }
 
-// Nothing but changes of keys has to be in the view.
+// Nothing but changes of keys has to be in the view, which is level then with whatever else there
+// is.
 TEST_F(SiteLeaseTest, WhatIsNoChangeOfAKeyIsNotWaitedFor) {
   applied.Advance(Change());
   Put("/request/1", "an answer");
@@ -59,6 +60,7 @@ TEST_F(SiteLeaseTest, WhatIsNoChangeOfAKeyIsNotWaitedFor) {
   lease.Start();
   Look();
   EXPECT_TRUE(lease.held());
+  EXPECT_EQ(applied.now(), ledger.CurrentRevision().value());
 }
 
 TEST_F(SiteLeaseTest, RunsOutWhenTheLedgerIsNotReached) {
