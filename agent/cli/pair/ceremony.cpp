@@ -318,7 +318,13 @@ Status Ceremony::Conclude() {
   request.set_pairing_id(state_.pairing_id());
   request.set_joiner_proof(state_.joiner_proof());
   v1::ConcludePairingResponse response;
-  TWINSEAL_RETURN_IF_ERROR(AskHolder("PairingService/ConcludePairing", request, response));
+  // Just after a place was lost or has come back, the ledger takes in no new member.
+  const TimeLimit limit(surroundings_, kStartsWithin);
+  while (true) {
+    const Status asked = AskHolder("PairingService/ConcludePairing", request, response);
+    if (asked.ok()) break;
+    if (!MayPass(asked.error()) || !limit.Wait()) return asked;
+  }
   TWINSEAL_ASSIGN_OR_RETURN(const v1::DomainRelease release, ReleaseOf(state_));
   TWINSEAL_RETURN_IF_ERROR(WitnessFiles(agent_).WriteState(
       response.config(), release.operator_ca_pem(), response.ledger_ca_pem()));

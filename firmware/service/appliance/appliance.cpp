@@ -132,8 +132,8 @@ struct Appliance::Parts {
         sites(gate, pool, *files.pair, view, foundation.feed.applied(), *archive, *files.ledger,
               foundation.ca, foundation.ledger_ca,
               paired == nullptr ? nullptr : &paired->maintenance(),
-              [this](const std::string& place, const std::string& peer_address) {
-                return ReplaceMember(place, peer_address);
+              [this](const v1::Place& place, Deadline deadline) {
+                return ReplaceMember(place, deadline);
               }),
         timer(foundation.directory, foundation.store, *audit, SystemMilliseconds) {}
 
@@ -176,10 +176,11 @@ struct Appliance::Parts {
   }
 
   // Of the ledger; an appliance that is alone has none.
-  Status ReplaceMember(const std::string& name, const std::string& peer_address) {
+  Status ReplaceMember(const v1::Place& place, Deadline deadline) {
     if (paired == nullptr) return Ok();
-    const auto replaced = paired->membership().ReplaceMember(name, peer_address);
-    return replaced.ok() ? Ok() : Status(replaced.error());
+    Membership& membership = paired->membership();
+    TWINSEAL_ASSIGN_OR_RETURN(const std::uint64_t lost, membership.FindVoter(place.name()));
+    return membership.ReplaceMember(lost, place.peer(), deadline);
   }
 
   static HolderParts HolderOf(Parts& parts) {
@@ -193,9 +194,13 @@ struct Appliance::Parts {
             .audit = *parts.audit,
             .place = PlaceOf(parts.options),
             .restart = AskForRestart,
+            .find_voter =
+                [&parts](const std::string& name) {
+                  return parts.paired->membership().FindVoter(name);
+                },
             .replace_member =
-                [&parts](const std::string& name, const std::string& peer_address) {
-                  return parts.ReplaceMember(name, peer_address);
+                [&parts](std::uint64_t lost, const std::string& peer_address, Deadline deadline) {
+                  return parts.paired->membership().ReplaceMember(lost, peer_address, deadline);
                 },
             .changed = [&parts] { return parts.paired->FollowConfig(); }};
   }

@@ -64,7 +64,7 @@ Result<v1::IssuePlaceCertificatesResponse> SiteHandlers::Issue(
                             ledger_ca_.IssueMember(addresses, member, kMemberLife, deadline));
   response.set_member_certificate_pem(member_certificate.Pem());
   if (request.member_is_new()) {
-    TWINSEAL_RETURN_IF_ERROR(replace_member_(place->name(), place->peer()));
+    TWINSEAL_RETURN_IF_ERROR(replace_member_(*place, deadline));
     response.set_member_taken_in(true);
   }
   if (!request.server_csr_pem().empty()) {

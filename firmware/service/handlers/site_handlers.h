@@ -25,7 +25,7 @@ class SiteHandlers {
       Gate& gate, WorkPool& pool, PairFile& file, PairView& view, Applied& applied,
       journal::Archive& archive, ledger::Ledger& ledger, OperatorCa& operator_ca,
       LedgerCa& ledger_ca, Maintenance* maintenance,
-      std::function<Status(const std::string& name, const std::string& peer)> replace_member)
+      std::function<Status(const v1::Place& place, Deadline deadline)> replace_member)
       : gate_(gate),
         pool_(pool),
         file_(file),
@@ -65,7 +65,7 @@ class SiteHandlers {
   OperatorCa& operator_ca_;
   LedgerCa& ledger_ca_;
   Maintenance* const maintenance_;
-  const std::function<Status(const std::string& name, const std::string& peer)> replace_member_;
+  const std::function<Status(const v1::Place& place, Deadline deadline)> replace_member_;
 };
 
 }  // namespace twinseal::service

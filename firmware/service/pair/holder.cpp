@@ -389,7 +389,7 @@ Result<v1::ConcludePairingResponse> Holder::Conclude(const v1::ConcludePairingRe
       parts_.audit.AppendAndWait(RecordOf("pair/Conclude", parts_.place, DescribePairing(state))));
   parts_.file.ForgetConsole();
   if (parts_.file.state().phase() == v1::PairState::PAIRED) {
-    TWINSEAL_RETURN_IF_ERROR(LetIn(state.config(), transcript.joiner().name()));
+    TWINSEAL_RETURN_IF_ERROR(LetIn(state.config(), transcript.joiner().name(), deadline));
     return response;
   }
   TWINSEAL_RETURN_IF_ERROR(
@@ -400,9 +400,8 @@ Result<v1::ConcludePairingResponse> Holder::Conclude(const v1::ConcludePairingRe
 
 // Another appliance in a lost one's place: a member for it, the pair's record, and then what this
 // site keeps of it. Each part may be repeated.
-Status Holder::LetIn(const v1::PairConfig& config, const std::string& name) {
-  const v1::Place* const place = FindPlace(config, name);
-  TWINSEAL_RETURN_IF_ERROR(parts_.replace_member(name, place->peer()));
+Status Holder::LetIn(const v1::PairConfig& config, const std::string& name, Deadline deadline) {
+  TWINSEAL_RETURN_IF_ERROR(ReplaceMember(*FindPlace(config, name), deadline));
   // Changes do not wait for it before it is there.
   v1::SiteStanding away;
   away.set_standing(v1::SiteStanding::SUSPENDED);
@@ -419,6 +418,16 @@ Status Holder::LetIn(const v1::PairConfig& config, const std::string& name) {
     next.mutable_replacement()->set_phase(v1::PairState::PAIRED);
   }));
   return parts_.changed();
+}
+
+// The new one's member has the lost one's name, so that it is kept which of them is the lost one.
+Status Holder::ReplaceMember(const v1::Place& place, Deadline deadline) {
+  if (!Ceremony().has_lost_member()) {
+    TWINSEAL_ASSIGN_OR_RETURN(const std::uint64_t lost, parts_.find_voter(place.name()));
+    TWINSEAL_RETURN_IF_ERROR(
+        ChangeCeremony([&](v1::PairState& next) { next.set_lost_member(lost); }));
+  }
+  return parts_.replace_member(Ceremony().lost_member(), place.peer(), deadline);
 }
 
 Result<v1::AbortPairingResponse> Holder::Abort(const v1::AbortPairingRequest& request,

@@ -31,8 +31,10 @@ struct HolderParts {
   audit::AuditLog& audit;
   v1::Place place;                // This site's, without its identity.
   std::function<void()> restart;  // Finishes what was accepted and starts in the new state.
-  // In a pair: another member for the lost one of that name; follows the record that has changed.
-  std::function<Status(const std::string& name, const std::string& peer_address)> replace_member;
+  // In a pair: as Membership has them; follows the record that has changed.
+  std::function<Result<std::uint64_t>(const std::string& name)> find_voter;
+  std::function<Status(std::uint64_t lost, const std::string& peer_address, Deadline deadline)>
+      replace_member;
   std::function<Status()> changed;
 };
 
@@ -61,7 +63,8 @@ class Holder {
       const v1::BeginPairingRequest& request, const std::string& hash) const;
   Result<v1::PairingTranscript> Draft(const v1::BeginPairingRequest& request) const;
   Result<v1::PairConfig> Agreed(const v1::PairingTranscript& transcript) const;
-  Status LetIn(const v1::PairConfig& config, const std::string& name);
+  Status LetIn(const v1::PairConfig& config, const std::string& name, Deadline deadline);
+  Status ReplaceMember(const v1::Place& place, Deadline deadline);
   AskCore Asking(Deadline deadline);
   Status MakeLedgerCa(Deadline deadline);
   Result<v1::PairingTranscript> Expect(v1::PairState::Phase phase, const std::string& pairing_id);

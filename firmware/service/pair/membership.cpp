@@ -256,8 +256,24 @@ void Membership::PromoteLearners() {
   }
 }
 
-Result<std::uint64_t> Membership::ReplaceMember(const std::string& name,
-                                                const std::string& peer_address) {
+Result<std::uint64_t> Membership::FindVoter(const std::string& name) {
+  TWINSEAL_ASSIGN_OR_RETURN(const std::vector<etcd::ClusterMember> members, Members());
+  const auto found = std::ranges::find_if(members, [&](const etcd::ClusterMember& member) {
+    return member.name == name && !member.learner;
+  });
+  return found == members.end() ? 0 : found->id;
+}
+
+Status Membership::ReplaceMember(std::uint64_t lost, const std::string& peer_address,
+                                 Deadline deadline) {
+  while (true) {
+    Status replaced = TryToReplaceMember(lost, peer_address);
+    const bool may_pass = !replaced.ok() && replaced.error().code() == Code::kUnavailable;
+    if (!may_pass || steady_clock::now() + kRetry >= deadline || !Pause(kRetry)) return replaced;
+  }
+}
+
+Status Membership::TryToReplaceMember(std::uint64_t lost, const std::string& peer_address) {
   std::shared_ptr<etcd::Gateway> gateway;
   {
     const MutexLock lock(mutex_);
@@ -268,16 +284,14 @@ Result<std::uint64_t> Membership::ReplaceMember(const std::string& name,
   TWINSEAL_ASSIGN_OR_RETURN(const std::vector<etcd::ClusterMember> members,
                             etcd::Members(*gateway));
   for (const etcd::ClusterMember& member : members) {
-    // A new member has no name before it has joined.
-    const bool is_new = member.name.empty() && std::ranges::count(member.peer_urls, url) > 0;
-    if (is_new) return member.id;
-    if (member.name != name) continue;
-    if (member.learner) return member.id;
+    const bool is_there = std::ranges::count(member.peer_urls, url) > 0;
+    if (member.id != lost && is_there) return Ok();
+    // Another learner is left from an attempt that was given up; there can be but one.
+    if (member.id != lost && !member.learner) continue;
     TWINSEAL_RETURN_IF_ERROR(etcd::RemoveMember(*gateway, member.id));
   }
-  TWINSEAL_ASSIGN_OR_RETURN(const etcd::ClusterMember added,
-                            etcd::AddLearner(*gateway, peer_address));
-  return added.id;
+  const Result<etcd::ClusterMember> added = etcd::AddLearner(*gateway, peer_address);
+  return added.ok() ? Ok() : Status(added.error());
 }
 
 void Membership::Tend() {

@@ -62,9 +62,13 @@ class Membership {
   // Hands the ledger's leadership to another member, if this place's has it.
   Status HandOn(const std::function<bool(const std::string& place)>& wanted);
 
-  // Takes the lost member of that name out of the cluster and lets one at this address in, which
-  // votes once it has caught up. Repeatable until that one has a name. The new member's id.
-  Result<std::uint64_t> ReplaceMember(const std::string& name, const std::string& peer_address);
+  // The id of the voting member of that name; 0 when there is none.
+  Result<std::uint64_t> FindVoter(const std::string& name);
+  // Takes the member `lost` (0: none) out of the cluster and lets one at this address in, which
+  // votes once it has caught up. Repeatable, also when that one votes already. etcd refuses while
+  // its members have not been connected to each other for five seconds; it is asked again until
+  // the deadline.
+  Status ReplaceMember(std::uint64_t lost, const std::string& peer_address, Deadline deadline);
 
   // The host of the peer address, loopback and the names of the options.
   std::vector<std::string> Addresses() const;
@@ -78,6 +82,7 @@ class Membership {
   void Tend();
   void KeepSighting();
   void PromoteLearners();
+  Status TryToReplaceMember(std::uint64_t lost, const std::string& peer_address);
   void KeepRoom();
   // False when it is to stop.
   bool Pause(std::chrono::milliseconds time) TWINSEAL_EXCLUDES(mutex_);

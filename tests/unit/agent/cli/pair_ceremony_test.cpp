@@ -205,6 +205,13 @@ TEST_F(PairCeremony, ARefusalThatIsNoWaitingEndsIt) {
   EXPECT_THAT(outcome.err, EndsWith("pairing with https://b.example:9443: no agreement\n"));
 }
 
+TEST_F(PairCeremony, WaitsForALedgerThatTakesNoMemberYet) {
+  pair.unsettled_for = 5;
+  const Outcome outcome = Create();
+  EXPECT_EQ(outcome.status, ExitStatus::kDone) << outcome.err;
+  EXPECT_EQ(pair.unsettled_for, 0);
+}
+
 TEST_F(PairCeremony, WaitsForAHolderThatStartsAnew) {
   appliances.on_call = [](const std::string& procedure, bool served) {
     if (procedure == "PairingService/ConcludePairing" && served) throw Killed();

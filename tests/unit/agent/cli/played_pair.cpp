@@ -140,6 +140,10 @@ void PlayedPair::PlayHolder(FakeAppliances& holder) {
       "PairingService/ConcludePairing",
       [this](const v1::ConcludePairingRequest& request) -> Result<v1::ConcludePairingResponse> {
         EXPECT_EQ(request.joiner_proof(), "proof");
+        if (unsettled_for > 0) {
+          --unsettled_for;
+          return Error(Code::kUnavailable, "unhealthy cluster");
+        }
         if (!Repeated(request.request_id(), request.SerializeAsString())) {
           if (holder_phase != "released") return Refuse("nothing was released");
           holder_phase = "moving";

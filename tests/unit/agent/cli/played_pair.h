@@ -31,8 +31,9 @@ class PlayedPair {
   std::string replaced;             // As the holder was told.
   bool joiner_refuses_to_abort = false;
   bool holder_can_sign = true;
-  int moves_for = 2;     // How often the sites are asked before they are done.
-  int certificates = 0;  // That the holder issued.
+  int unsettled_for = 0;  // How often the holder is asked to conclude before its ledger can.
+  int moves_for = 2;      // How often the sites are asked before they are done.
+  int certificates = 0;   // That the holder issued.
 
  private:
   void PlayHolder(FakeAppliances& holder);

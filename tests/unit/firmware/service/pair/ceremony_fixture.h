@@ -58,9 +58,12 @@ class CeremonyTest : public ServiceFixture {
                     .audit = *audit,
                     .place = place,
                     .restart = [this] { ++holder_restarts; },
+                    .find_voter = [this](const std::string& name) -> Result<std::uint64_t> {
+                      return name == "b" ? voter_b : 0;
+                    },
                     .replace_member =
-                        [this](const std::string& name, const std::string& peer) {
-                          members_replaced.emplace_back(name, peer);
+                        [this](std::uint64_t lost, const std::string& peer, Deadline) {
+                          members_replaced.emplace_back(lost, peer);
                           return replace_member_answer;
                         },
                     .changed =
@@ -208,7 +211,8 @@ class CeremonyTest : public ServiceFixture {
   int holder_restarts = 0;
   int joiner_restarts = 0;
   // What a site of a pair was asked to do for another appliance.
-  std::vector<std::pair<std::string, std::string>> members_replaced;
+  std::uint64_t voter_b = 7;  // By its id.
+  std::vector<std::pair<std::uint64_t, std::string>> members_replaced;
   Status replace_member_answer = Ok();
   int config_changes = 0;
   Heard heard;
