@@ -88,8 +88,12 @@ Status EtcdFeed::Deliver(const etcd::WatchResponse& response) {
     newest = std::max(newest, ToRevision(event.kv().mod_revision()));
   }
   TWINSEAL_RETURN_IF_ERROR(guard_.Check(response.header().cluster_id(), newest, Revision{}));
-  for (const etcd::Event& event : response.events()) {
-    Change change{event.kv().key(), std::nullopt, ToRevision(event.kv().mod_revision())};
+  // A response has all of a revision, and they come in order.
+  for (int i = 0; i < response.events_size(); ++i) {
+    const etcd::Event& event = response.events(i);
+    const bool completes = i + 1 == response.events_size() ||
+                           response.events(i + 1).kv().mod_revision() != event.kv().mod_revision();
+    Change change{event.kv().key(), std::nullopt, ToRevision(event.kv().mod_revision()), completes};
     if (event.type() == etcd::Event::PUT) {
       TWINSEAL_ASSIGN_OR_RETURN(change.value, seal_.Open(change.key, event.kv().value()));
     }

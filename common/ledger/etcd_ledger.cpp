@@ -6,25 +6,20 @@
 
 #include <fmt/format.h>
 
+#include "common/base/together.h"
 #include "common/etcd/etcd.pb.h"
 #include "common/ledger/cluster_guard.h"
+#include "common/ledger/etcd_commits.h"
 #include "common/ledger/etcd_feed.h"
 #include "common/ledger/etcd_range.h"
+#include "common/ledger/etcd_reads.h"
+#include "common/ledger/patience.h"
 
 namespace twinseal::ledger {
 namespace {
 
 // So that no answer is larger than a few megabytes.
 constexpr std::int64_t kPage = 1'000;
-
-// A leader that is lost takes what it was asked with it, and nobody says so: what is not answered
-// by then is better asked again. By then a small commit has gone to and fro between distant places
-// several times; a large one takes a disk its time.
-std::chrono::milliseconds CommitTime(std::size_t bytes) {
-  constexpr std::chrono::milliseconds kSmall{600};
-  constexpr std::size_t kBytesPerMillisecond = 500;
-  return kSmall + std::chrono::milliseconds(bytes / kBytesPerMillisecond);
-}
 
 // The least that can be asked: for what the answer's header says, or whether the revision is kept.
 // 0 is the newest.
@@ -37,25 +32,8 @@ etcd::RangeRequest OneKeyAt(Revision revision) {
   return request;
 }
 
-void SetGuard(const Guard& guard, etcd::Compare& compare) {
-  if (const auto* const absent = std::get_if<Absent>(&guard)) {
-    compare.set_key(absent->key);
-    compare.set_target(etcd::Compare::CREATE);
-    compare.set_create_revision(0);
-    return;
-  }
-  const auto& unchanged = std::get<UnchangedSince>(guard);
-  compare.set_key(unchanged.key);
-  if (unchanged.modified == Revision{0}) {
-    // No commit has written it, so this never holds; to etcd 0 would mean that there is no key.
-    compare.set_result(etcd::Compare::LESS);
-    compare.set_target(etcd::Compare::VERSION);
-    compare.set_version(0);
-    return;
-  }
-  compare.set_target(etcd::Compare::MOD);
-  compare.set_mod_revision(FromRevision(unchanged.modified));
-}
+// What waits for a free line goes together: two, so that one is on its way while another is made.
+constexpr std::size_t kLines = 2;
 
 class Engine final : public EtcdLedger {
  public:
@@ -72,27 +50,15 @@ class Engine final : public EtcdLedger {
   }
 
   Result<std::optional<Entry>> Get(std::string_view key) override {
-    etcd::RangeRequest request;
-    request.set_key(std::string(key));
-    TWINSEAL_ASSIGN_OR_RETURN(const etcd::RangeResponse response, Ask(request));
-    if (response.kvs().empty()) return std::optional<Entry>();
-    TWINSEAL_ASSIGN_OR_RETURN(Entry entry, EntryOf(response.kvs(0)));
-    return std::optional(std::move(entry));
+    EtcdRead read{std::string(key)};
+    reads_.Run(read);
+    return std::move(read.entry);
   }
 
   Result<std::optional<Entry>> GetNearby(std::string_view key) override {
-    etcd::RangeRequest request;
-    request.set_key(std::string(key));
-    request.set_serializable(true);
-    // A member that was away may be behind; that the cluster is the one is all that is asked.
-    TWINSEAL_RETURN_IF_ERROR(Believed());
-    etcd::RangeResponse response;
-    TWINSEAL_RETURN_IF_ERROR(gateway_->Call("kv/range", request, response));
-    TWINSEAL_RETURN_IF_ERROR(guard_.Check(response.header().cluster_id(),
-                                          ToRevision(response.header().revision()), Revision{}));
-    if (response.kvs().empty()) return std::optional<Entry>();
-    TWINSEAL_ASSIGN_OR_RETURN(Entry entry, EntryOf(response.kvs(0)));
-    return std::optional(std::move(entry));
+    EtcdRead read{std::string(key)};
+    reads_nearby_.Run(read);
+    return std::move(read.entry);
   }
 
   Result<Listing> List(const Range& range) override {
@@ -106,18 +72,9 @@ class Engine final : public EtcdLedger {
 
   Result<Outcome> Commit(const Transaction& transaction) override {
     TWINSEAL_RETURN_IF_ERROR(CheckTransaction(transaction));
-    etcd::TxnRequest request;
-    for (const Guard& guard : transaction.guards) SetGuard(guard, *request.add_compare());
-    for (const Write& write : transaction.writes) {
-      TWINSEAL_RETURN_IF_ERROR(SetWrite(write, *request.add_success()));
-    }
-    etcd::TxnResponse response;
-    TWINSEAL_ASSIGN_OR_RETURN(const Revision at_least, guard_.Before());
-    TWINSEAL_RETURN_IF_ERROR(gateway_->CallAt(gateway_->preferred(), "kv/txn", request, response,
-                                              CommitTime(request.ByteSizeLong())));
-    TWINSEAL_RETURN_IF_ERROR(guard_.Check(response.header().cluster_id(),
-                                          ToRevision(response.header().revision()), at_least));
-    return Outcome{response.succeeded(), ToRevision(response.header().revision())};
+    TWINSEAL_ASSIGN_OR_RETURN(EtcdCommit commit, EtcdCommit::Of(transaction, seal_));
+    commits_.Run(commit);
+    return std::move(commit.outcome);
   }
 
   Result<Revision> CurrentRevision() override {
@@ -156,27 +113,44 @@ class Engine final : public EtcdLedger {
   Sighting seen() const override { return guard_.seen(); }
 
  private:
-  Result<Entry> EntryOf(const etcd::KeyValue& kv) const {
-    TWINSEAL_ASSIGN_OR_RETURN(Bytes value, seal_.Open(kv.key(), kv.value()));
-    return Entry{kv.key(), std::move(value), ToRevision(kv.create_revision()),
-                 ToRevision(kv.mod_revision())};
+  void SendReads(EtcdReadGroup& group) {
+    etcd::TxnResponse response;
+    const Status called = Call("kv/txn", group.Request(false), response);
+    group.Take(called.ok() ? Result(std::move(response)) : called.error(), seal_);
   }
 
-  Status Believed() {
-    const Result<Revision> before = guard_.Before();
-    return before.ok() ? Ok() : Status(before.error());
+  void SendReadsNearby(EtcdReadGroup& group) { group.Take(ReadNearby(group.Request(true)), seal_); }
+
+  Result<etcd::TxnResponse> ReadNearby(const etcd::TxnRequest& request) {
+    const Result<Revision> believed = guard_.Before();
+    if (!believed.ok()) return believed.error();
+    etcd::TxnResponse response;
+    TWINSEAL_RETURN_IF_ERROR(gateway_->Call("kv/txn", request, response));
+    // A member that was away may be behind; that the cluster is the one is all that is asked.
+    TWINSEAL_RETURN_IF_ERROR(guard_.Check(response.header().cluster_id(),
+                                          ToRevision(response.header().revision()), Revision{}));
+    return response;
   }
 
-  Status SetWrite(const Write& write, etcd::RequestOp& operation) const {
-    if (const auto* const remove = std::get_if<Remove>(&write)) {
-      operation.mutable_request_delete_range()->set_key(remove->key);
-      return Ok();
-    }
-    const auto& put = std::get<Put>(write);
-    TWINSEAL_ASSIGN_OR_RETURN(const Bytes sealed, seal_.Seal(put.key, put.value));
-    operation.mutable_request_put()->set_key(put.key);
-    operation.mutable_request_put()->set_value(ToString(sealed));
-    return Ok();
+  void SendCommits(EtcdCommitGroup& group) {
+    const Result<etcd::TxnResponse> response = Transact(group.Request());
+    const bool refused = !response.ok() && response.error().code() != Code::kUnavailable;
+    if (!refused || group.size() == 1) return group.Take(response);
+    // It may be for one of them; the others are not to suffer for it.
+    for (EtcdCommitGroup& one : group.Apart()) one.Take(Transact(one.Request()));
+  }
+
+  Result<etcd::TxnResponse> Transact(const etcd::TxnRequest& request) {
+    TWINSEAL_ASSIGN_OR_RETURN(const Revision at_least, guard_.Before());
+    etcd::TxnResponse response;
+    const auto began = std::chrono::steady_clock::now();
+    const Status called = gateway_->CallAt(gateway_->preferred(), "kv/txn", request, response,
+                                           patience_.For(request.ByteSizeLong()));
+    patience_.Took(std::chrono::steady_clock::now() - began);
+    TWINSEAL_RETURN_IF_ERROR(called);
+    TWINSEAL_RETURN_IF_ERROR(guard_.Check(response.header().cluster_id(),
+                                          ToRevision(response.header().revision()), at_least));
+    return response;
   }
 
   template <typename Response>
@@ -211,7 +185,7 @@ class Engine final : public EtcdLedger {
         listing.revision = ToRevision(response.header().revision());
       }
       for (const etcd::KeyValue& kv : response.kvs()) {
-        TWINSEAL_ASSIGN_OR_RETURN(Entry entry, EntryOf(kv));
+        TWINSEAL_ASSIGN_OR_RETURN(Entry entry, OpenEntry(kv, seal_));
         listing.entries.push_back(std::move(entry));
       }
       listing.more = response.more();
@@ -239,7 +213,13 @@ class Engine final : public EtcdLedger {
   const std::unique_ptr<etcd::Gateway> gateway_;
   const ValueSeal seal_;
   ClusterGuard guard_;
+  Patience patience_;
   std::string version_;
+  Together<EtcdReadGroup> reads_{kLines, [this](EtcdReadGroup& group) { SendReads(group); }};
+  Together<EtcdReadGroup> reads_nearby_{kLines,
+                                        [this](EtcdReadGroup& group) { SendReadsNearby(group); }};
+  Together<EtcdCommitGroup> commits_{kLines,
+                                     [this](EtcdCommitGroup& group) { SendCommits(group); }};
 };
 
 }  // namespace

@@ -10,14 +10,6 @@ namespace {
 
 constexpr int kMaxCommitRepeats = 10;
 
-const std::string& KeyOf(const Guard& guard) {
-  return std::visit([](const auto& one) -> const std::string& { return one.key; }, guard);
-}
-
-const std::string& KeyOf(const Write& write) {
-  return std::visit([](const auto& one) -> const std::string& { return one.key; }, write);
-}
-
 std::size_t ValueSize(const Write& write) {
   const Put* put = std::get_if<Put>(&write);
   return put == nullptr ? 0 : put->value.size();
@@ -29,6 +21,14 @@ Error Bad(std::string_view why) {
 }
 
 }  // namespace
+
+const std::string& KeyOf(const Guard& guard) {
+  return std::visit([](const auto& one) -> const std::string& { return one.key; }, guard);
+}
+
+const std::string& KeyOf(const Write& write) {
+  return std::visit([](const auto& one) -> const std::string& { return one.key; }, write);
+}
 
 Guard AsRead(std::string key, Revision modified) {
   if (modified == Revision{}) return Absent{std::move(key)};

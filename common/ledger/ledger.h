@@ -1,8 +1,8 @@
 // The ledger: the small, strongly consistent record that the sites share. One interface, one test
 // suite; SQLite is its engine when an appliance is alone, etcd when it is paired.
 //
-// Keys are ordered byte strings ("/key/<id>/meta"). Each commit makes one revision, higher than
-// every one before.
+// Keys are ordered byte strings ("/key/<id>/meta"). Each commit has a revision that is higher than
+// that of every commit which ended before it began.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +20,8 @@
 
 namespace twinseal::ledger {
 
-// Counts commits, from 1. 0 is before the first.
+// Counts commits, from 1; some that were made at the same time may share one. 0 is before the
+// first.
 enum class Revision : std::uint64_t {};
 constexpr std::uint64_t Number(Revision revision) { return static_cast<std::uint64_t>(revision); }
 
@@ -69,13 +70,22 @@ struct Put {
 struct Remove {
   std::string key;
 };
-using Write = std::variant<Put, Remove>;
+// Puts an empty value, of which nothing but the revision counts. It may be put although a guard did
+// not hold.
+struct Touch {
+  std::string key;
+};
+using Write = std::variant<Put, Remove, Touch>;
 
 // All guards hold and all writes happen, or nothing does. A key is written at most once.
 struct Transaction {
   std::vector<Guard> guards;
   std::vector<Write> writes;
+  bool alone = false;  // No other commit is to have its revision.
 };
+
+const std::string& KeyOf(const Guard& guard);
+const std::string& KeyOf(const Write& write);
 
 // The limits of etcd, so that what one engine takes the other takes (etcd: --max-txn-ops,
 // --max-request-bytes).
@@ -96,6 +106,7 @@ struct Change {
   std::string key;
   std::optional<Bytes> value;  // Nothing: the key was removed.
   Revision revision;
+  bool completes = true;  // Nothing more of its revision comes after it.
 };
 
 // A running feed. Destroying it stops it and waits for a callback that is under way, so a callback

@@ -67,6 +67,7 @@ void SqliteFeed::Loop(Revision after) {
 Result<Revision> SqliteFeed::Deliver(Revision after) {
   // No key is empty, so this is before the first change of the next revision.
   FeedPosition position{Revision{Number(after) + 1}, ""};
+  std::optional<Change> held;  // Until it is known whether more of its revision comes.
   while (!stopped_) {
     TWINSEAL_ASSIGN_OR_RETURN(FeedPage page, reader_->Changes(range_, position, kPage));
     // Removals that were not told yet may be gone since the page before.
@@ -81,9 +82,15 @@ Result<Revision> SqliteFeed::Deliver(Revision after) {
       if (stopped_) return after;
       position.revision = change.revision;
       position.key = change.key;
-      on_change_(change);
+      if (held) {
+        held->completes = held->revision != change.revision;
+        on_change_(*held);
+      }
+      held = std::move(change);
     }
-    if (!page.more) return page.newest;
+    if (page.more) continue;
+    if (held) on_change_(*held);
+    return page.newest;
   }
   return after;
 }

@@ -167,6 +167,10 @@ bool StoreWriter::Do(const Remove& remove, Revision revision) {
   return true;
 }
 
+bool StoreWriter::Do(const Touch& touch, Revision revision) {
+  return Do(Put{touch.key, {}}, revision);
+}
+
 // A quarter at a time, so that it is not done with every commit.
 void StoreWriter::ForgetRemovals() {
   if (removals_ <= kept_removals_ + kept_removals_ / 4) return;

@@ -45,6 +45,7 @@ class StoreWriter {
   bool Holds(const Guard& guard);
   bool Do(const Put& put, Revision revision);
   bool Do(const Remove& remove, Revision revision);
+  bool Do(const Touch& touch, Revision revision);
   Outcome ApplyOne(const Transaction& transaction, Revision newest);
   void ForgetRemovals();
 

@@ -36,6 +36,7 @@ Status Journal::Append(ledger::Transaction& transaction, std::string_view name, 
     return Error(Code::kAlreadyExists, fmt::format("{} is in the archive already", name));
   }
   std::string path = EntryPath(name);
+  transaction.alone = true;  // Its revision is the entry's position.
   transaction.guards.push_back(ledger::Absent{path});
   transaction.writes.push_back(ledger::Put{std::move(path), WriteContent(content)});
   return Ok();

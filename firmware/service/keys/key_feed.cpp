@@ -71,7 +71,7 @@ Status KeyFeed::LoadAndFollow() {
                                        [this](const ledger::Change& change) {
                                          if (change.value)
                                            Take(change.key, *change.value, change.revision);
-                                         applied_.Advance(change.revision);
+                                         if (change.completes) applied_.Advance(change.revision);
                                        },
                                        [this](const Error& error) {
                                          spdlog::warn(

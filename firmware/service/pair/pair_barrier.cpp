@@ -87,7 +87,7 @@ void PairBarrier::Guard(ledger::Transaction& change) const {
 Barrier::Terms PairBarrier::Prepare(ledger::Transaction& change) {
   Terms terms;
   Guard(change);
-  change.writes.push_back(ledger::Put{std::string(kChangedPath), {}});
+  change.writes.push_back(ledger::Touch{std::string(kChangedPath)});
   const SiteLease* const own = lease();
   if (own == nullptr) return terms;
   const std::map<std::string, SeenStanding> standings = own->standings();

@@ -204,7 +204,7 @@ TEST_P(LedgerContract, LetsOneOfSeveralWin) {
   EXPECT_EQ(ValueOf("/counter"), std::to_string(kThreads * kEach));
 }
 
-TEST_P(LedgerContract, GivesEveryCommitARevisionOfItsOwn) {
+TEST_P(LedgerContract, GivesWhatIsToBeAloneARevisionOfItsOwn) {
   constexpr int kThreads = 8;
   constexpr int kEach = 25;
   std::vector<std::vector<Revision>> revisions(kThreads);
@@ -212,8 +212,8 @@ TEST_P(LedgerContract, GivesEveryCommitARevisionOfItsOwn) {
   for (std::size_t i = 0; i < kThreads; ++i) {
     threads.emplace_back([&, i] {
       for (int n = 0; n < kEach; ++n) {
-        const auto outcome =
-            ledger().Commit({{}, {Put{"/" + std::to_string(i), ToBytes(std::to_string(n))}}});
+        const auto outcome = ledger().Commit(
+            {{}, {Put{"/" + std::to_string(i), ToBytes(std::to_string(n))}}, /*alone=*/true});
         if (outcome.ok() && outcome->committed) revisions[i].push_back(outcome->revision);
       }
     });
@@ -268,7 +268,45 @@ TEST_P(LedgerContract, FeedTellsAllKeysOfACommitAtItsRevision) {
   const Revision revision = Must(transaction);
   const std::vector<Change> changes = log.Until("/k/199", revision);
   ASSERT_EQ(changes.size(), 100U);
-  for (const Change& change : changes) EXPECT_EQ(change.revision, revision);
+  for (const Change& change : changes) {
+    EXPECT_EQ(change.revision, revision);
+    EXPECT_EQ(change.completes, change.key == "/k/199");
+  }
+}
+
+// Threads whose commits wait for each other, and may be made together: each has its own guards and
+// its own outcome, and a follower hears when it knows all of a revision.
+TEST_P(LedgerContract, CommitsThatMeetAreEachForItself) {
+  constexpr int kThreads = 16;
+  constexpr int kEach = 20;
+  FeedLog log;
+  auto feed = ledger().Follow("/k/", Revision{0}, log.OnChange(), log.OnLost());
+  ASSERT_TRUE(feed.ok());
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&, i] {
+      Revision last{};
+      for (int n = 0; n < kEach; ++n) {
+        const std::string key = "/k/" + std::to_string(i) + "/" + std::to_string(n);
+        const Transaction create{{Absent{key}}, {Put{key, ToBytes("x")}, Touch{"/touched"}}};
+        const Revision made = Must(create);
+        EXPECT_GT(made, last);
+        last = made;
+        const auto again = ledger().Commit(create);
+        EXPECT_TRUE(again.ok() && !again->committed);
+        const auto entry = ledger().Get(key);
+        EXPECT_TRUE(entry.ok() && *entry && (*entry)->modified == made);
+        const auto touched = ledger().Get("/touched");
+        EXPECT_TRUE(touched.ok() && *touched && (*touched)->modified >= made);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  const std::vector<Change> changes = log.Until("/k/end", PutOne("/k/end", "end"));
+  ASSERT_EQ(changes.size(), static_cast<std::size_t>(kThreads * kEach + 1));
+  for (std::size_t i = 0; i + 1 < changes.size(); ++i) {
+    EXPECT_EQ(changes[i].completes, changes[i].revision != changes[i + 1].revision);
+  }
 }
 
 // What a follower of these changes knows in the end. Fails the test when revisions go back.

@@ -107,17 +107,18 @@ Result<ledger::Outcome> MemoryLedger::Commit(const ledger::Transaction& transact
     if (outcome.committed) {
       ++revision_;
       for (const ledger::Write& write : transaction.writes) {
-        if (const auto* put = std::get_if<ledger::Put>(&write)) {
-          ledger::Entry& entry = entries_[put->key];
-          if (entry.key.empty()) entry = {put->key, {}, ledger::Revision(revision_), {}};
-          entry.value = put->value;
-          entry.modified = ledger::Revision(revision_);
-          changes.push_back({put->key, put->value, entry.modified});
-        } else {
-          entries_.erase(std::get<ledger::Remove>(write).key);
-          changes.push_back(
-              {std::get<ledger::Remove>(write).key, std::nullopt, ledger::Revision(revision_)});
+        const std::string& key = ledger::KeyOf(write);
+        if (std::holds_alternative<ledger::Remove>(write)) {
+          entries_.erase(key);
+          changes.push_back({key, std::nullopt, ledger::Revision(revision_)});
+          continue;
         }
+        const auto* const put = std::get_if<ledger::Put>(&write);
+        ledger::Entry& entry = entries_[key];
+        if (entry.key.empty()) entry = {key, {}, ledger::Revision(revision_), {}};
+        entry.value = put == nullptr ? Bytes() : put->value;
+        entry.modified = ledger::Revision(revision_);
+        changes.push_back({key, entry.value, entry.modified});
       }
     }
     outcome.revision = ledger::Revision(revision_);
@@ -125,9 +126,13 @@ Result<ledger::Outcome> MemoryLedger::Commit(const ledger::Transaction& transact
   }
   for (const auto& follower : followers) {
     const std::lock_guard lock(follower->mutex);
-    for (const ledger::Change& change : changes) {
-      if (!follower->stopped && change.key.starts_with(follower->prefix))
-        follower->on_change(change);
+    std::vector<ledger::Change> told;
+    std::ranges::copy_if(changes, std::back_inserter(told), [&](const ledger::Change& change) {
+      return change.key.starts_with(follower->prefix);
+    });
+    for (std::size_t i = 0; i < told.size() && !follower->stopped; ++i) {
+      told[i].completes = i + 1 == told.size();
+      follower->on_change(told[i]);
     }
   }
   if (injected) return injected->error;
