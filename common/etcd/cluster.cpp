@@ -44,7 +44,7 @@ AlarmMember::AlarmType TypeOf(AlarmKind kind) {
 
 Result<MemberStatus> StatusOf(Gateway& gateway, std::size_t endpoint) {
   StatusResponse status;
-  TWINSEAL_RETURN_IF_ERROR(gateway.CallAt(endpoint, "maintenance/status", StatusRequest(), status));
+  TWINSEAL_RETURN_IF_ERROR(gateway.CallAt(endpoint, "Maintenance/Status", StatusRequest(), status));
   return MemberStatus{
       .version = status.version(),
       .cluster_id = status.header().cluster_id(),
@@ -65,14 +65,14 @@ Result<ClusterRevision> CommittedRevision(Gateway& gateway) {
   RangeRequest request;
   request.set_key(std::string(1, '\0'));  // No key has this name.
   RangeResponse response;
-  TWINSEAL_RETURN_IF_ERROR(gateway.Call("kv/range", request, response));
+  TWINSEAL_RETURN_IF_ERROR(gateway.Call("KV/Range", request, response));
   return ClusterRevision{response.header().cluster_id(),
                          static_cast<std::uint64_t>(response.header().revision())};
 }
 
 Result<std::vector<ClusterMember>> Members(Gateway& gateway) {
   MemberListResponse response;
-  TWINSEAL_RETURN_IF_ERROR(gateway.Call("cluster/member/list", MemberListRequest(), response));
+  TWINSEAL_RETURN_IF_ERROR(gateway.Call("Cluster/MemberList", MemberListRequest(), response));
   std::vector<ClusterMember> members;
   for (const MemberRecord& record : response.members()) members.push_back(MemberOf(record));
   return members;
@@ -82,7 +82,7 @@ Status MoveLeader(Gateway& gateway, std::uint64_t target_id) {
   MoveLeaderRequest request;
   request.set_targetid(target_id);
   MoveLeaderResponse response;
-  return gateway.Call("maintenance/transfer-leadership", request, response);
+  return gateway.Call("Maintenance/MoveLeader", request, response);
 }
 
 Result<ClusterMember> AddLearner(Gateway& gateway, const std::string& peer_address) {
@@ -90,7 +90,7 @@ Result<ClusterMember> AddLearner(Gateway& gateway, const std::string& peer_addre
   request.add_peerurls(PeerUrl(peer_address));
   request.set_islearner(true);
   MemberAddResponse response;
-  TWINSEAL_RETURN_IF_ERROR(gateway.Call("cluster/member/add", request, response));
+  TWINSEAL_RETURN_IF_ERROR(gateway.Call("Cluster/MemberAdd", request, response));
   return MemberOf(response.member());
 }
 
@@ -98,14 +98,14 @@ Status Promote(Gateway& gateway, std::uint64_t member_id) {
   MemberPromoteRequest request;
   request.set_id(member_id);
   MemberPromoteResponse response;
-  return gateway.Call("cluster/member/promote", request, response);
+  return gateway.Call("Cluster/MemberPromote", request, response);
 }
 
 Status RemoveMember(Gateway& gateway, std::uint64_t member_id) {
   MemberRemoveRequest request;
   request.set_id(member_id);
   MemberRemoveResponse response;
-  return gateway.Call("cluster/member/remove", request, response);
+  return gateway.Call("Cluster/MemberRemove", request, response);
 }
 
 Status UpdateMember(Gateway& gateway, std::uint64_t member_id, const std::string& peer_address) {
@@ -113,14 +113,14 @@ Status UpdateMember(Gateway& gateway, std::uint64_t member_id, const std::string
   request.set_id(member_id);
   request.add_peerurls(PeerUrl(peer_address));
   MemberUpdateResponse response;
-  return gateway.Call("cluster/member/update", request, response);
+  return gateway.Call("Cluster/MemberUpdate", request, response);
 }
 
 Result<std::vector<MemberAlarm>> Alarms(Gateway& gateway) {
   AlarmRequest request;
   request.set_action(AlarmRequest::GET);
   AlarmResponse response;
-  TWINSEAL_RETURN_IF_ERROR(gateway.Call("maintenance/alarm", request, response));
+  TWINSEAL_RETURN_IF_ERROR(gateway.Call("Maintenance/Alarm", request, response));
   std::vector<MemberAlarm> alarms;
   for (const AlarmMember& alarm : response.alarms())
     alarms.push_back({alarm.memberid(), KindOf(alarm.alarm())});
@@ -133,12 +133,12 @@ Status Disarm(Gateway& gateway, const MemberAlarm& alarm) {
   request.set_memberid(alarm.member_id);
   request.set_alarm(TypeOf(alarm.kind));
   AlarmResponse response;
-  return gateway.Call("maintenance/alarm", request, response);
+  return gateway.Call("Maintenance/Alarm", request, response);
 }
 
 Status Defragment(Gateway& gateway, std::size_t endpoint) {
   DefragmentResponse response;
-  return gateway.CallAt(endpoint, "maintenance/defragment", DefragmentRequest(), response,
+  return gateway.CallAt(endpoint, "Maintenance/Defragment", DefragmentRequest(), response,
                         kDefragmentTime);
 }
 

@@ -10,9 +10,14 @@
 namespace twinseal::etcd {
 namespace {
 
-// A page of a listing, or a transaction of 1.5 MiB, in base64.
+// A page of a listing.
 constexpr std::size_t kMaxAnswerBytes = std::size_t{64} << 20U;
-constexpr int kOkStatus = 200;
+
+Status ReadAnswer(https::Answer& answer, google::protobuf::Message& response) {
+  TWINSEAL_RETURN_IF_ERROR(StatusOf(answer));
+  TWINSEAL_ASSIGN_OR_RETURN(const std::optional<std::string> message, TakeFrame(answer.body));
+  return Parse(message.value_or(""), response);
+}
 
 }  // namespace
 
@@ -28,7 +33,7 @@ Result<std::unique_ptr<Gateway>> Gateway::Create(GatewayOptions options) {
 
 Status Gateway::Call(std::string_view method, const google::protobuf::Message& request,
                      google::protobuf::Message& response) {
-  TWINSEAL_ASSIGN_OR_RETURN(const std::string body, ToJson(request));
+  TWINSEAL_ASSIGN_OR_RETURN(const std::string body, ToFrame(request));
   Status last = Ok();
   const std::size_t first = preferred();
   for (std::size_t i = 0; i < options_.endpoints.size(); ++i) {
@@ -47,7 +52,7 @@ Status Gateway::CallAt(std::size_t endpoint, std::string_view method,
                        const google::protobuf::Message& request,
                        google::protobuf::Message& response,
                        std::optional<std::chrono::milliseconds> timeout) {
-  TWINSEAL_ASSIGN_OR_RETURN(const std::string body, ToJson(request));
+  TWINSEAL_ASSIGN_OR_RETURN(const std::string body, ToFrame(request));
   return Try(endpoint, method, body, response, timeout.value_or(options_.call_timeout)).status;
 }
 
@@ -58,20 +63,16 @@ void Gateway::Pass(std::size_t endpoint) {
 Gateway::Tried Gateway::Try(std::size_t endpoint, std::string_view method, const std::string& body,
                             google::protobuf::Message& response,
                             std::chrono::milliseconds timeout) {
-  const std::string url = fmt::format("{}/v3/{}", options_.endpoints[endpoint], method);
-  const https::Outcome outcome =
-      transfers_.Take()->Run({url,
-                              {"Content-Type: application/json", "Expect:"},
-                              &body,
-                              {timeout, options_.connect_timeout}});
+  https::Request request{CallUrl(options_.endpoints[endpoint], method),
+                         CallHeaders(),
+                         &body,
+                         {timeout, options_.connect_timeout}};
+  request.http2 = true;
+  https::Outcome outcome = transfers_.Take()->Run(request);
   if (const auto* const failure = std::get_if<https::Failure>(&outcome)) {
     return {ErrorOf(options_.endpoints[endpoint], *failure), failure->connected};
   }
-  const auto& answer = std::get<https::Answer>(outcome);
-  if (answer.status == kOkStatus) return {FromJson(answer.body, response), true};
-  GatewayError error;
-  if (Status read = FromJson(answer.body, error); !read.ok()) return {std::move(read), true};
-  return {ErrorOf(error.code(), error.message()), true};
+  return {ReadAnswer(std::get<https::Answer>(outcome), response), true};
 }
 
 }  // namespace twinseal::etcd

@@ -1,4 +1,4 @@
-// Calls to etcd: its API v3 as JSON over mutual TLS, through the gateway that each member has.
+// Calls to etcd: its API v3, which is gRPC over mutual TLS.
 #pragma once
 
 #include <atomic>
@@ -33,10 +33,11 @@ class Gateway {
   // invalid_argument without an endpoint; internal when libcurl cannot be started.
   static Result<std::unique_ptr<Gateway>> Create(GatewayOptions options);
 
-  // `method` is the path behind /v3/ ("kv/range"). A member that cannot be reached is passed over
-  // for the next; the one that answered is tried first the next time. unavailable when it is not
-  // known whether the call took effect, or when no member could be reached; out_of_range for
-  // revisions that are compacted or to come; resource_exhausted when etcd has no room left.
+  // `method` is a service of etcd's and what it does ("KV/Range"). A member that cannot be reached
+  // is passed over for the next; the one that answered is tried first the next time. unavailable
+  // when it is not known whether the call took effect, or when no member could be reached;
+  // out_of_range for revisions that are compacted or to come; resource_exhausted when etcd has no
+  // room left.
   Status Call(std::string_view method, const google::protobuf::Message& request,
               google::protobuf::Message& response);
   // The same at one member, tried once, for call_timeout unless another time is given.

@@ -8,8 +8,7 @@
 
 #include <fmt/format.h>
 #include <google/protobuf/struct.pb.h>
-
-#include "common/etcd/wire.h"
+#include <google/protobuf/util/json_util.h>
 
 namespace twinseal::etcd {
 namespace {
@@ -25,6 +24,10 @@ constexpr std::size_t kMaxLineBytes = 4096;
 
 // The words of etcd 3.4 to 3.6.
 constexpr std::string_view kServing = "serving client traffic";
+
+bool ReadJson(std::string_view line, google::protobuf::Struct& parsed) {
+  return google::protobuf::util::JsonStringToMessage({line.data(), line.size()}, &parsed).ok();
+}
 
 struct Explained {
   std::string_view words;     // In what etcd says.
@@ -175,7 +178,7 @@ void MemberLog::End(Clock::time_point now) { Line(std::exchange(unfinished_, {})
 void MemberLog::Line(std::string_view line, Clock::time_point now) {
   if (line.empty() || skipping_ || IsInformation(line)) return;
   google::protobuf::Struct parsed;
-  if (line.front() != '{' || !FromJson(line, parsed).ok()) {
+  if (line.front() != '{' || !ReadJson(line, parsed)) {
     // Wrong options, before it has a log, or a panic with its stacks behind it.
     Note(line, reason_.empty(), now);
     skipping_ = line.rfind("panic:", 0) == 0 || line.rfind("fatal error:", 0) == 0;

@@ -6,32 +6,16 @@
 #include "common/etcd/wire.h"
 
 namespace twinseal::etcd {
+
 namespace {
 
-// A revision's events come in one line: a transaction of 1.5 MiB, in base64, and much room.
-constexpr std::size_t kMaxLineBytes = std::size_t{16} << 20U;
-
-// Cuts what comes into lines.
-class Lines {
- public:
-  // False when a line is too long, or `on_line` returned false.
-  bool Add(std::string_view data, const std::function<bool(std::string_view)>& on_line) {
-    while (true) {
-      const std::size_t end = data.find('\n');
-      rest_.append(data.substr(0, end));
-      if (too_long()) return false;
-      if (end == std::string_view::npos) return true;
-      const bool go_on = rest_.empty() || on_line(rest_);
-      rest_.clear();
-      if (!go_on) return false;
-      data.remove_prefix(end + 1);
-    }
-  }
-  bool too_long() const { return rest_.size() > kMaxLineBytes; }
-
- private:
-  std::string rest_;
-};
+// False while it has not come whole.
+Result<bool> Take(std::string& came, WatchResponse& response) {
+  TWINSEAL_ASSIGN_OR_RETURN(const std::optional<std::string> message, TakeFrame(came));
+  if (!message) return false;
+  TWINSEAL_RETURN_IF_ERROR(Parse(*message, response));
+  return true;
+}
 
 }  // namespace
 
@@ -44,26 +28,28 @@ Status Watch::Run(const WatchCreateRequest& request,
                   const std::function<bool(const WatchResponse&)>& on_response) {
   WatchRequest whole;
   *whole.mutable_create_request() = request;
-  TWINSEAL_ASSIGN_OR_RETURN(const std::string body, ToJson(whole));
+  TWINSEAL_ASSIGN_OR_RETURN(const std::string body, ToFrame(whole));
   Status status = Ok();
-  const auto on_line = [&](std::string_view text) {
-    WatchLine line;
-    status = FromJson(text, line);
-    if (status.ok() && line.has_error()) {
-      status = ErrorOf(line.error().grpc_code(), line.error().message());
+  std::string came;
+  const auto on_data = [&](std::string_view data) {
+    came.append(data);
+    while (true) {
+      WatchResponse response;
+      const Result<bool> taken = Take(came, response);
+      if (!taken.ok()) status = taken.error();
+      if (!taken.ok()) return false;
+      if (!*taken) return true;
+      if (!on_response(response)) return false;
     }
-    return status.ok() && on_response(line.result());
   };
-  Lines lines;
   const std::optional<https::Outcome> outcome =
-      stream_.Run(endpoint_ + "/v3/watch", {"Content-Type: application/json", "Expect:"}, body,
-                  gateway_.options().connect_timeout,
-                  [&](std::string_view data) { return lines.Add(data, on_line); });
-  if (lines.too_long()) return Error(Code::kInternal, "etcd told of a change that is too long");
+      stream_.Run(CallUrl(endpoint_, "Watch/Watch"), CallHeaders(), body,
+                  gateway_.options().connect_timeout, on_data);
   if (!outcome.has_value()) return status;
   if (const auto* const failure = std::get_if<https::Failure>(&*outcome)) {
     return ErrorOf(endpoint_, *failure);
   }
+  TWINSEAL_RETURN_IF_ERROR(StatusOf(std::get<https::Answer>(*outcome)));
   return Error(Code::kUnavailable, fmt::format("etcd at {} ended the watch", endpoint_));
 }
 

@@ -1,8 +1,11 @@
 #include "common/etcd/wire.h"
 
+#include <cstdlib>
+
 #include <fmt/format.h>
 #include <google/protobuf/message.h>
-#include <google/protobuf/util/json_util.h>
+
+#include "common/base/big_endian.h"
 
 namespace twinseal::etcd {
 namespace {
@@ -10,29 +13,78 @@ namespace {
 // https://grpc.github.io/grpc/core/md_doc_statuscodes.html
 enum GrpcCode { kInvalidArgument = 3, kNotFound = 5, kFailedPrecondition = 9, kOutOfRange = 11 };
 
-}  // namespace
+constexpr int kHttpOk = 200;
+// Whether what follows is compressed, and how many bytes it has.
+constexpr std::size_t kPrefixBytes = 5;
+// A page of a listing, or all that a revision brought, and much room.
+constexpr std::size_t kMaxFrameBytes = std::size_t{64} << 20U;
 
-Result<std::string> ToJson(const google::protobuf::Message& message) {
-  google::protobuf::util::JsonPrintOptions options;
-  options.preserve_proto_field_names = true;
-  std::string json;
-  if (!google::protobuf::util::MessageToJsonString(message, &json, options).ok()) {
-    return Error(Code::kInternal, "a request to etcd cannot be written as JSON");
-  }
-  return json;
+Error NotEtcd() {
+  return Error(Code::kUnavailable,
+               "etcd gave an answer that is not its API's; is it etcd 3.4 to 3.6 that listens "
+               "there?");
 }
 
-Status FromJson(std::string_view json, google::protobuf::Message& message) {
-  google::protobuf::util::JsonParseOptions options;
-  options.ignore_unknown_fields = true;
-  message.Clear();
-  if (!google::protobuf::util::JsonStringToMessage({json.data(), json.size()}, &message, options)
-           .ok()) {
-    return Error(Code::kUnavailable,
-                 "etcd gave an answer that is not its API's; is it etcd 3.4 to "
-                 "3.6 that listens there?");
+// Other than letters is written as "%C3%A4".
+std::string Unescaped(std::string_view text) {
+  std::string plain;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const Result<Bytes> byte = text[i] == '%' ? HexDecode(text.substr(i + 1, 2)) : Bytes();
+    if (!byte.ok() || byte->size() != 1) {
+      plain.push_back(text[i]);
+      continue;
+    }
+    plain.append(ToString(*byte));
+    i += 2;
   }
-  return Ok();
+  return plain;
+}
+
+}  // namespace
+
+std::string CallUrl(const std::string& endpoint, std::string_view method) {
+  return fmt::format("{}/etcdserverpb.{}", endpoint, method);
+}
+
+const std::vector<std::string>& CallHeaders() {
+  static const std::vector<std::string> headers = {"Content-Type: application/grpc+proto",
+                                                   "TE: trailers", "Accept:"};
+  return headers;
+}
+
+Result<std::string> ToFrame(const google::protobuf::Message& message) {
+  const std::size_t size = message.ByteSizeLong();
+  Bytes prefix{0};
+  AppendBigEndian(prefix, static_cast<std::uint32_t>(size));
+  std::string frame = ToString(prefix);
+  if (size > kMaxFrameBytes || !message.AppendToString(&frame)) {
+    return Error(Code::kInternal, "a request to etcd is too large");
+  }
+  return frame;
+}
+
+Result<std::optional<std::string>> TakeFrame(std::string& came) {
+  if (came.size() < kPrefixBytes) return std::optional<std::string>();
+  const std::string_view length = std::string_view(came).substr(1, kPrefixBytes - 1);
+  const auto size = ReadBigEndian<std::uint32_t>(AsBytes(length));
+  // Nothing is compressed that did not ask for it.
+  if (came.front() != '\0' || size > kMaxFrameBytes) return NotEtcd();
+  if (came.size() - kPrefixBytes < size) return std::optional<std::string>();
+  std::optional<std::string> message(came.substr(kPrefixBytes, size));
+  came.erase(0, kPrefixBytes + size);
+  return message;
+}
+
+Status Parse(const std::string& bytes, google::protobuf::Message& message) {
+  return message.ParseFromString(bytes) ? Ok() : Status(NotEtcd());
+}
+
+Status StatusOf(const https::Answer& answer) {
+  const std::optional<std::string> code = answer.fields.Find("grpc-status");
+  if (answer.status != kHttpOk || !code) return NotEtcd();
+  if (*code == "0") return Ok();
+  const std::string words = answer.fields.Find("grpc-message").value_or("");
+  return ErrorOf(std::atoi(code->c_str()), Unescaped(words));
 }
 
 Error ErrorOf(int grpc_code, std::string_view words) {

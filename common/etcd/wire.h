@@ -1,8 +1,11 @@
-// How messages and errors look in the JSON of etcd's gateway. For the files of this folder.
+// How calls, answers and errors look in gRPC (https://grpc.io, PROTOCOL-HTTP2). For the files of
+// this folder.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/base/result.h"
 #include "common/https/transfer.h"
@@ -13,11 +16,19 @@ class Message;
 
 namespace twinseal::etcd {
 
-Result<std::string> ToJson(const google::protobuf::Message& message);
-// Clears `message` first and passes over fields that it does not have. unavailable for what is no
-// JSON of this form.
-Status FromJson(std::string_view json, google::protobuf::Message& message);
+// "KV/Txn" at that endpoint.
+std::string CallUrl(const std::string& endpoint, std::string_view method);
+const std::vector<std::string>& CallHeaders();
 
+// A message with what gRPC puts before it. internal when it is too large.
+Result<std::string> ToFrame(const google::protobuf::Message& message);
+// Takes the first message off what came; nothing while it is not whole. unavailable for what is no
+// such message.
+Result<std::optional<std::string>> TakeFrame(std::string& came);
+Status Parse(const std::string& bytes, google::protobuf::Message& message);
+
+// What an answer says of how the call went.
+Status StatusOf(const https::Answer& answer);
 // gRPC's code and etcd's words as ours.
 Error ErrorOf(int grpc_code, std::string_view words);
 // A call that got no answer.

@@ -65,7 +65,6 @@ EasyPtr MakeEasy(const Identity& identity, char* words) {
   set(CURLOPT_PROXY, identity.proxy.c_str());
   set(CURLOPT_NOPROXY, kNeverProxied);
   set(CURLOPT_NOSIGNAL, 1L);
-  set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_3));
   set(CURLOPT_CAPATH, static_cast<char*>(nullptr));
   if (identity.any_server) {
@@ -88,7 +87,13 @@ EasyPtr MakeEasy(const Identity& identity, char* words) {
   set(CURLOPT_MAXAGE_CONN, static_cast<long>(kMaxIdle.count()));
   set(CURLOPT_MAXLIFETIME_CONN, kMaxLifetimeSeconds);
   if (!good) easy.reset();
+  if (easy != nullptr) SetVersion(easy.get(), false);
   return easy;
+}
+
+void SetVersion(CURL* easy, bool http2) {
+  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+                   static_cast<long>(http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
 }
 
 void SetBody(CURL* easy, const std::string& body) {

@@ -31,6 +31,9 @@ using EasyPtr = std::unique_ptr<CURL, FreeEasy>;
 // CURL_ERROR_SIZE bytes and outlives it.
 EasyPtr MakeEasy(const Identity& identity, char* words);
 
+// HTTP/2, which a server that does not speak it refuses, or HTTP/1.1.
+void SetVersion(CURL* easy, bool http2);
+
 // Makes it a POST of these bytes, which stay the caller's.
 void SetBody(CURL* easy, const std::string& body);
 

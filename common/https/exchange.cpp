@@ -22,18 +22,29 @@ std::size_t Exchange::Collect(char* data, std::size_t size, std::size_t count, v
   return size * count;
 }
 
+std::size_t Exchange::CollectField(char* line, std::size_t size, std::size_t count,
+                                   void* exchange) {
+  static_cast<Exchange*>(exchange)->fields_.Add({line, size * count});
+  return size * count;
+}
+
 CURLcode Exchange::Prepare(const Request& request) {
   CURL* const easy = easy_.get();
   if (easy == nullptr) return CURLE_FAILED_INIT;
   headers_ = MakeHeaders(request.headers);
   if (headers_ == nullptr && !request.headers.empty()) return CURLE_OUT_OF_MEMORY;
   body_.clear();
+  fields_.Clear();
   words_[0] = '\0';
   if (request.body != nullptr) {
     SetBody(easy, *request.body);
   } else {
     curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
   }
+  SetVersion(easy, request.http2);
+  // With data and no function libcurl would hand them to Collect.
+  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, request.http2 ? &Exchange::CollectField : nullptr);
+  curl_easy_setopt(easy, CURLOPT_HEADERDATA, request.http2 ? this : nullptr);
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers_.get());
   curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, request.new_connection ? 1L : 0L);
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CurlMilliseconds(request.patience.connect));
@@ -54,7 +65,7 @@ Outcome Exchange::Finish(CURLcode done) {
   curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
   curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &type);
   return Answer{static_cast<int>(status), type != nullptr ? type : "",
-                std::exchange(body_, std::string())};
+                std::exchange(body_, std::string()), std::exchange(fields_, Fields())};
 }
 
 Timing Exchange::Measure() const {

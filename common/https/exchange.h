@@ -31,6 +31,7 @@ class Exchange {
 
  private:
   static std::size_t Collect(char* data, std::size_t size, std::size_t count, void* exchange);
+  static std::size_t CollectField(char* line, std::size_t size, std::size_t count, void* exchange);
 
   // libcurl's words for what went wrong.
   std::array<char, CURL_ERROR_SIZE> words_{};
@@ -38,7 +39,9 @@ class Exchange {
   EasyPtr easy_;
   const std::size_t max_answer_;
   HeaderList headers_;
-  std::string body_;  // Of the answer.
+  // Of the answer.
+  std::string body_;
+  Fields fields_;
 };
 
 }  // namespace twinseal::https

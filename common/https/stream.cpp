@@ -1,5 +1,7 @@
 #include "common/https/stream.h"
 
+#include <utility>
+
 #include "common/https/easy.h"
 
 namespace twinseal::https {
@@ -19,6 +21,11 @@ std::size_t Pass(char* data, std::size_t size, std::size_t count, void* into) {
   if ((*sink.on_data)({data, size * count})) return size * count;
   sink.enough = true;
   return 0;
+}
+
+std::size_t Note(char* line, std::size_t size, std::size_t count, void* into) {
+  static_cast<Fields*>(into)->Add({line, size * count});
+  return size * count;
 }
 
 }  // namespace
@@ -62,6 +69,10 @@ std::optional<Outcome> Stream::Run(const std::string& url, const std::vector<std
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CurlMilliseconds(connect));
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Pass);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, &sink);
+  SetVersion(easy, true);
+  Answer answer{};
+  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &Note);
+  curl_easy_setopt(easy, CURLOPT_HEADERDATA, &answer.fields);
   if (curl_multi_add_handle(multi, easy) != CURLM_OK) return failed(CURLE_FAILED_INIT);
 
   std::optional<Outcome> outcome;
@@ -76,7 +87,8 @@ std::optional<Outcome> Stream::Run(const std::string& url, const std::vector<std
       curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
       if (sink.enough) break;
       if (done == CURLE_OK) {
-        outcome = Answer{static_cast<int>(status), "", ""};
+        answer.status = static_cast<int>(status);
+        outcome = std::move(answer);
       } else {
         outcome = failed(done);
       }

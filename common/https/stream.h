@@ -23,10 +23,10 @@ class Stream {
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
-  // Posts `body`, gives each piece of the answer to `on_data` as it comes, whatever its status, and
-  // returns when the server ends the answer, the connection fails, `on_data` returns false or Stop
-  // was called: the answer without its body, or what went wrong; nothing when it was ended from
-  // here. Once.
+  // Posts `body` over HTTP/2, gives each piece of the answer to `on_data` as it comes, whatever its
+  // status, and returns when the server ends the answer, the connection fails, `on_data` returns
+  // false or Stop was called: the answer without its body, or what went wrong; nothing when it was
+  // ended from here. Once.
   std::optional<Outcome> Run(const std::string& url, const std::vector<std::string>& headers,
                              const std::string& body, std::chrono::milliseconds connect,
                              const std::function<bool(std::string_view)>& on_data);

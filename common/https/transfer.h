@@ -9,6 +9,7 @@
 
 #include "common/base/result.h"
 #include "common/base/secret.h"
+#include "common/https/fields.h"
 
 namespace twinseal::https {
 
@@ -38,12 +39,14 @@ struct Request {
   // Whether it must go over a new connection. On one that was open already, and dies before the
   // first byte of an answer, libcurl sends the request a second time by itself.
   bool new_connection = false;
+  bool http2 = false;  // Instead of HTTP/1.1.
 };
 
 struct Answer {
   int status;
   std::string content_type;
   std::string body;
+  Fields fields = {};  // Over HTTP/2.
 };
 
 // What a transfer without an answer left behind.

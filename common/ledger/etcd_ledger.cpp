@@ -43,7 +43,7 @@ class Engine final : public EtcdLedger {
   // Asks for the members' release, and looks at the cluster for the first time.
   Status Greet() {
     etcd::StatusResponse status;
-    TWINSEAL_RETURN_IF_ERROR(gateway_->Call("maintenance/status", etcd::StatusRequest(), status));
+    TWINSEAL_RETURN_IF_ERROR(gateway_->Call("Maintenance/Status", etcd::StatusRequest(), status));
     version_ = status.version();
     const Result<Revision> now = CurrentRevision();
     return now.ok() ? Ok() : Status(now.error());
@@ -98,13 +98,13 @@ class Engine final : public EtcdLedger {
     compaction.set_revision(FromRevision(now));
     compaction.set_physical(true);
     etcd::CompactionResponse compacted;
-    Status done = Call("kv/compaction", compaction, compacted);
+    Status done = Call("KV/Compact", compaction, compacted);
     // Somebody else was first.
     if (!done.ok() && done.error().code() != Code::kOutOfRange) return done;
     for (std::size_t i = 0; i < gateway_->options().endpoints.size(); ++i) {
       etcd::DefragmentResponse response;
       TWINSEAL_RETURN_IF_ERROR(
-          gateway_->CallAt(i, "maintenance/defragment", etcd::DefragmentRequest(), response));
+          gateway_->CallAt(i, "Maintenance/Defragment", etcd::DefragmentRequest(), response));
     }
     return Ok();
   }
@@ -115,7 +115,7 @@ class Engine final : public EtcdLedger {
  private:
   void SendReads(EtcdReadGroup& group) {
     etcd::TxnResponse response;
-    const Status called = Call("kv/txn", group.Request(false), response);
+    const Status called = Call("KV/Txn", group.Request(false), response);
     group.Take(called.ok() ? Result(std::move(response)) : called.error(), seal_);
   }
 
@@ -125,7 +125,7 @@ class Engine final : public EtcdLedger {
     const Result<Revision> believed = guard_.Before();
     if (!believed.ok()) return believed.error();
     etcd::TxnResponse response;
-    TWINSEAL_RETURN_IF_ERROR(gateway_->Call("kv/txn", request, response));
+    TWINSEAL_RETURN_IF_ERROR(gateway_->Call("KV/Txn", request, response));
     // A member that was away may be behind; that the cluster is the one is all that is asked.
     TWINSEAL_RETURN_IF_ERROR(guard_.Check(response.header().cluster_id(),
                                           ToRevision(response.header().revision()), Revision{}));
@@ -144,7 +144,7 @@ class Engine final : public EtcdLedger {
     TWINSEAL_ASSIGN_OR_RETURN(const Revision at_least, guard_.Before());
     etcd::TxnResponse response;
     const auto began = std::chrono::steady_clock::now();
-    const Status called = gateway_->CallAt(gateway_->preferred(), "kv/txn", request, response,
+    const Status called = gateway_->CallAt(gateway_->preferred(), "KV/Txn", request, response,
                                            patience_.For(request.ByteSizeLong()));
     patience_.Took(std::chrono::steady_clock::now() - began);
     TWINSEAL_RETURN_IF_ERROR(called);
@@ -164,7 +164,7 @@ class Engine final : public EtcdLedger {
 
   Result<etcd::RangeResponse> Ask(const etcd::RangeRequest& request) {
     etcd::RangeResponse response;
-    TWINSEAL_RETURN_IF_ERROR(Call("kv/range", request, response));
+    TWINSEAL_RETURN_IF_ERROR(Call("KV/Range", request, response));
     return response;
   }
 

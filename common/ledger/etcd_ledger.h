@@ -26,7 +26,7 @@ struct Sighting {
 // commits. Values are sealed; their keys' names are not.
 class EtcdLedger : public Ledger {
  public:
-  // What the members must be started with beside their defaults, as base64 and field names come on
+  // What the members must be started with beside their defaults, as names and seals come on
   // top of kMaxTransactionBytes.
   static constexpr const char* kMemberOption = "--max-request-bytes=2097152";
 

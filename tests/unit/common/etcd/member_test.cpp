@@ -34,14 +34,14 @@ Status Write(Gateway& gateway, const std::string& key, const std::string& value)
   put.set_key(key);
   put.set_value(value);
   TxnResponse response;
-  return gateway.Call("kv/txn", request, response);
+  return gateway.Call("KV/Txn", request, response);
 }
 
 Result<std::string> Read(Gateway& gateway, const std::string& key) {
   RangeRequest request;
   request.set_key(key);
   RangeResponse response;
-  TWINSEAL_RETURN_IF_ERROR(gateway.Call("kv/range", request, response));
+  TWINSEAL_RETURN_IF_ERROR(gateway.Call("KV/Range", request, response));
   return response.kvs_size() == 0 ? std::string() : response.kvs(0).value();
 }
 

@@ -36,7 +36,7 @@ class RoomTest : public testing::Test {
     put.set_key(key);
     put.set_value(std::string(kValueBytes, 'v'));
     TxnResponse response;
-    return gateway_->Call("kv/txn", request, response);
+    return gateway_->Call("KV/Txn", request, response);
   }
 
   // Until it is refused.

@@ -154,7 +154,7 @@ TEST_F(EtcdLedgerTest, TheClusterSeesNoValueAndCanMoveNone) {
   etcd::RangeRequest request;
   request.set_key("/a");
   etcd::RangeResponse raw;
-  ASSERT_TRUE(gateway->Call("kv/range", request, raw).ok());
+  ASSERT_TRUE(gateway->Call("KV/Range", request, raw).ok());
   ASSERT_EQ(raw.kvs_size(), 1);
   EXPECT_THAT(raw.kvs(0).value(), testing::Not(testing::HasSubstr("witness")));
 
@@ -165,7 +165,7 @@ TEST_F(EtcdLedgerTest, TheClusterSeesNoValueAndCanMoveNone) {
   move.add_success()->mutable_request_put()->set_key("/b");
   move.mutable_success(0)->mutable_request_put()->set_value(raw.kvs(0).value());
   etcd::TxnResponse moved;
-  ASSERT_TRUE(gateway->Call("kv/txn", move, moved).ok());
+  ASSERT_TRUE(gateway->Call("KV/Txn", move, moved).ok());
   const auto read = ledger_->Get("/b");
   ASSERT_FALSE(read.ok());
   EXPECT_EQ(read.error().code(), Code::kDataLoss);
