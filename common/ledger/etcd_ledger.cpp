@@ -50,15 +50,17 @@ class Engine final : public EtcdLedger {
   }
 
   Result<std::optional<Entry>> Get(std::string_view key) override {
-    EtcdRead read{std::string(key)};
-    reads_.Run(read);
-    return std::move(read.entry);
+    return Only(GetAll({std::string(key)}));
   }
-
   Result<std::optional<Entry>> GetNearby(std::string_view key) override {
-    EtcdRead read{std::string(key)};
-    reads_nearby_.Run(read);
-    return std::move(read.entry);
+    return Only(GetAllNearby({std::string(key)}));
+  }
+  Result<std::vector<std::optional<Entry>>> GetAll(const std::vector<std::string>& keys) override {
+    return ReadAll(reads_, keys);
+  }
+  Result<std::vector<std::optional<Entry>>> GetAllNearby(
+      const std::vector<std::string>& keys) override {
+    return ReadAll(reads_nearby_, keys);
   }
 
   Result<Listing> List(const Range& range) override {
@@ -113,6 +115,18 @@ class Engine final : public EtcdLedger {
   Sighting seen() const override { return guard_.seen(); }
 
  private:
+  static Result<std::vector<std::optional<Entry>>> ReadAll(Together<EtcdReadGroup>& way,
+                                                           const std::vector<std::string>& keys) {
+    if (keys.size() > kMaxOperations) return Error(Code::kInvalidArgument, "too many keys at once");
+    EtcdRead read{keys};
+    if (!keys.empty()) way.Run(read);
+    return std::move(read.entries);
+  }
+  static Result<std::optional<Entry>> Only(Result<std::vector<std::optional<Entry>>> entries) {
+    if (!entries.ok()) return entries.error();
+    return std::move(entries->front());
+  }
+
   void SendReads(EtcdReadGroup& group) {
     etcd::TxnResponse response;
     const Status called = Call("KV/Txn", group.Request(false), response);

@@ -5,7 +5,7 @@
 namespace twinseal::ledger {
 namespace {
 
-constexpr std::size_t kMostReads = 32;
+constexpr std::size_t kMostKeys = 96;
 
 Result<std::optional<Entry>> EntryIn(const etcd::TxnResponse& response, int at,
                                      const ValueSeal& seal) {
@@ -18,29 +18,42 @@ Result<std::optional<Entry>> EntryIn(const etcd::TxnResponse& response, int at,
   return std::optional(std::move(entry));
 }
 
+Result<std::vector<std::optional<Entry>>> EntriesIn(const etcd::TxnResponse& response, int first,
+                                                    int count, const ValueSeal& seal) {
+  std::vector<std::optional<Entry>> entries;
+  for (int at = first; at < first + count; ++at) {
+    TWINSEAL_ASSIGN_OR_RETURN(entries.emplace_back(), EntryIn(response, at, seal));
+  }
+  return entries;
+}
+
 }  // namespace
 
 bool EtcdReadGroup::Add(EtcdRead& read) {
-  if (reads_.size() == kMostReads) return false;
+  if (!reads_.empty() && keys_ + read.keys.size() > kMostKeys) return false;
   reads_.push_back(&read);
+  keys_ += read.keys.size();
   return true;
 }
 
 etcd::TxnRequest EtcdReadGroup::Request(bool nearby) const {
   etcd::TxnRequest request;
   for (const EtcdRead* const read : reads_) {
-    etcd::RangeRequest& range = *request.add_success()->mutable_request_range();
-    range.set_key(read->key);
-    range.set_serializable(nearby);
+    for (const std::string& key : read->keys) {
+      etcd::RangeRequest& range = *request.add_success()->mutable_request_range();
+      range.set_key(key);
+      range.set_serializable(nearby);
+    }
   }
   return request;
 }
 
 void EtcdReadGroup::Take(const Result<etcd::TxnResponse>& response, const ValueSeal& seal) {
-  int at = 0;
+  int first = 0;
   for (EtcdRead* const read : reads_) {
-    read->entry = response.ok() ? EntryIn(*response, at++, seal)
-                                : Result<std::optional<Entry>>(response.error());
+    const auto count = static_cast<int>(read->keys.size());
+    read->entries = response.ok() ? EntriesIn(*response, first, count, seal) : response.error();
+    first += count;
   }
 }
 

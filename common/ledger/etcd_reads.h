@@ -13,8 +13,9 @@
 namespace twinseal::ledger {
 
 struct EtcdRead {
-  std::string key;
-  Result<std::optional<Entry>> entry = std::optional<Entry>();  // Set when the group was sent.
+  std::vector<std::string> keys;  // At least one.
+  // Set when the group was sent: one for each key.
+  Result<std::vector<std::optional<Entry>>> entries = std::vector<std::optional<Entry>>();
 };
 
 // For Together.
@@ -26,11 +27,12 @@ class EtcdReadGroup {
 
   // A transaction that writes nothing. `nearby`: as the member that is asked has it.
   etcd::TxnRequest Request(bool nearby) const;
-  // Sets every entry from the answer to that; unavailable for one that does not fit it.
+  // Sets everybody's entries from the answer to that; unavailable where it does not fit.
   void Take(const Result<etcd::TxnResponse>& response, const ValueSeal& seal);
 
  private:
   std::vector<EtcdRead*> reads_;
+  std::size_t keys_ = 0;
 };
 
 // data_loss for a value that no appliance of this domain has sealed.

@@ -70,6 +70,23 @@ Status CheckTransaction(const Transaction& transaction) {
   return Ok();
 }
 
+Result<std::vector<std::optional<Entry>>> Ledger::GetAll(const std::vector<std::string>& keys) {
+  std::vector<std::optional<Entry>> entries;
+  for (const std::string& key : keys) {
+    TWINSEAL_ASSIGN_OR_RETURN(entries.emplace_back(), Get(key));
+  }
+  return entries;
+}
+
+Result<std::vector<std::optional<Entry>>> Ledger::GetAllNearby(
+    const std::vector<std::string>& keys) {
+  std::vector<std::optional<Entry>> entries;
+  for (const std::string& key : keys) {
+    TWINSEAL_ASSIGN_OR_RETURN(entries.emplace_back(), GetNearby(key));
+  }
+  return entries;
+}
+
 Result<Outcome> CommitForCertain(Ledger& ledger, const Transaction& transaction) {
   for (int repeat = 1;; ++repeat) {
     Result<Outcome> outcome = ledger.Commit(transaction);

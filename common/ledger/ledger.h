@@ -127,6 +127,11 @@ class Ledger {
   // As Get, from what is nearby: it never waits for another place, and may be behind by what this
   // place has not heard yet.
   virtual Result<std::optional<Entry>> GetNearby(std::string_view key) = 0;
+  // Several keys at once, in their order: as one revision has them where the engine can, else one
+  // after the other.
+  virtual Result<std::vector<std::optional<Entry>>> GetAll(const std::vector<std::string>& keys);
+  virtual Result<std::vector<std::optional<Entry>>> GetAllNearby(
+      const std::vector<std::string>& keys);
 
   // invalid_argument beyond the limits above or for a key written twice; resource_exhausted when
   // the disk is full; unavailable when the outcome is unknown: repeat the identical transaction

@@ -147,11 +147,11 @@ Result<v1::Key> KeyStore::CreateOwn(const Mutation& mutation, const KeyName& nam
 
 Result<v1::Key> KeyStore::CreateValid(const Mutation& mutation, const KeyName& name,
                                       const v1::CreateKeyRequest& request) {
-  return MakeOnce(mutation, [&](From from) -> Result<std::optional<v1::Key>> {
+  const std::string name_path = NamePath(name.text());
+  return MakeOnce(mutation, {name_path}, [&](Reads& reads) -> Result<std::optional<v1::Key>> {
     TWINSEAL_ASSIGN_OR_RETURN(const v1::Key draft, Draft(name, request, KeyId::Random(), clock_()));
     TWINSEAL_RETURN_IF_ERROR(CheckSite(draft.policy(), site_));
-    TWINSEAL_ASSIGN_OR_RETURN(const std::optional<ledger::Entry> taken,
-                              Get(NamePath(name.text()), from));
+    TWINSEAL_ASSIGN_OR_RETURN(const std::optional<ledger::Entry> taken, reads.Get(name_path));
     if (!taken) return TryCreate(mutation, draft);
     return Error(Code::kAlreadyExists, fmt::format("there is a key named '{}' already (names of "
                                                    "destroyed keys are not used again); choose "
@@ -160,13 +160,16 @@ Result<v1::Key> KeyStore::CreateValid(const Mutation& mutation, const KeyName& n
   });
 }
 
-Result<v1::Key> KeyStore::MakeOnce(const Mutation& mutation, const Attempt& attempt) {
+Result<v1::Key> KeyStore::MakeOnce(const Mutation& mutation, std::vector<std::string> paths,
+                                   const Attempt& attempt) {
+  paths.insert(paths.begin(), RequestPath(mutation.request));
   for (int number = 0; number < kMaxAttempts; ++number) {
-    const From from = Source(number);
-    TWINSEAL_ASSIGN_OR_RETURN(std::optional<v1::Key> before, Replay(mutation, from));
+    Reads reads(ledger_, Source(number));
+    TWINSEAL_RETURN_IF_ERROR(reads.Ahead(paths));
+    TWINSEAL_ASSIGN_OR_RETURN(std::optional<v1::Key> before, Replay(mutation, reads));
     if (before) return *std::move(before);
-    Result<std::optional<v1::Key>> made = attempt(from);
-    if (!made.ok()) return AnswerOrRefusal(mutation, from, made.error());
+    Result<std::optional<v1::Key>> made = attempt(reads);
+    if (!made.ok()) return AnswerOrRefusal(mutation, reads.from(), made.error());
     if (*made) return **std::move(made);
     barrier_.Missed();
   }
@@ -178,7 +181,8 @@ Result<v1::Key> KeyStore::MakeOnce(const Mutation& mutation, const Attempt& atte
 Result<v1::Key> KeyStore::AnswerOrRefusal(const Mutation& mutation, From from,
                                           const Error& refusal) {
   if (refusal.code() == Code::kUnavailable) return refusal;
-  TWINSEAL_ASSIGN_OR_RETURN(std::optional<v1::Key> answer, Replay(mutation, from));
+  Reads reads(ledger_, from);
+  TWINSEAL_ASSIGN_OR_RETURN(std::optional<v1::Key> answer, Replay(mutation, reads));
   if (answer) return *std::move(answer);
   return refusal;
 }
@@ -225,13 +229,14 @@ Result<std::optional<v1::Key>> KeyStore::TryCreate(const Mutation& mutation, con
 Result<v1::Key> KeyStore::Rotate(const Mutation& mutation, const MayChange& authorized) {
   TWINSEAL_RETURN_IF_ERROR(barrier_.MayChange());
   TWINSEAL_ASSIGN_OR_RETURN(const KeyId id, KeyId::FromHex(authorized.key_id()));
-  return MakeOnce(mutation, [&](From from) { return TryRotate(mutation, id, from); });
+  return MakeOnce(mutation, {KeyPath(id)},
+                  [&](Reads& reads) { return TryRotate(mutation, id, reads); });
 }
 
 Result<std::optional<v1::Key>> KeyStore::TryRotate(const Mutation& mutation, const KeyId& id,
-                                                   From from) {
+                                                   Reads& reads) {
   const MutexLock lock(Stripe(id));
-  TWINSEAL_ASSIGN_OR_RETURN(const Stored stored, Load(id, from));
+  TWINSEAL_ASSIGN_OR_RETURN(const Stored stored, LoadNewest(id, reads));
   v1::Key key = stored.key;
   TWINSEAL_RETURN_IF_ERROR(CheckRotation(key));
   key.set_current_version(key.current_version() + 1);
@@ -252,16 +257,16 @@ Result<v1::Key> KeyStore::Change(const Mutation& mutation, const MayChange& auth
                                  const Transition& transition) {
   TWINSEAL_RETURN_IF_ERROR(barrier_.MayChange());
   TWINSEAL_ASSIGN_OR_RETURN(const KeyId id, KeyId::FromHex(authorized.key_id()));
-  return MakeOnce(mutation, [&](From from) {
-    return TryChange(&mutation, id, transition, mutation.deadline, from);
+  return MakeOnce(mutation, PathsOf(id), [&](Reads& reads) {
+    return TryChange(&mutation, id, transition, mutation.deadline, reads);
   });
 }
 
 Result<std::optional<v1::Key>> KeyStore::TryChange(const Mutation* mutation, const KeyId& id,
                                                    const Transition& transition, Deadline deadline,
-                                                   From from) {
+                                                   Reads& reads) {
   const MutexLock lock(Stripe(id));
-  TWINSEAL_ASSIGN_OR_RETURN(const Stored stored, Load(id, from));
+  TWINSEAL_ASSIGN_OR_RETURN(const Stored stored, LoadNewest(id, reads));
   TWINSEAL_ASSIGN_OR_RETURN(v1::Key key, transition(stored.key));
   if (key.revision() == stored.key.revision()) return RecordNoChange(mutation, stored, deadline);
   TWINSEAL_RETURN_IF_ERROR(CheckSite(key.policy(), site_));
@@ -275,13 +280,14 @@ Result<std::optional<v1::Key>> KeyStore::TryChange(const Mutation* mutation, con
       transaction.writes.push_back(ledger::Remove{BlobPath(id, version.version())});
     }
   } else {
-    TWINSEAL_ASSIGN_OR_RETURN(const Bytes blob, LoadBlob(id, key.current_version(), from));
+    TWINSEAL_ASSIGN_OR_RETURN(const Bytes blob, LoadBlob(id, key.current_version(), reads));
     const Result<v1::ReplicaBlob> revised =
         Revise(core_, blob, key.state(), key.policy(), KeyRevision(key.revision()), deadline);
     if (!revised.ok()) {
       // The core refuses a blob that does not fit the record: another site's change came between
       // the reading of the two, or before a record that was read nearby.
-      TWINSEAL_ASSIGN_OR_RETURN(const Stored now, Load(id, From::kLedger));
+      Reads ledger = AtLedger();
+      TWINSEAL_ASSIGN_OR_RETURN(const Stored now, Load(id, ledger));
       if (now.modified != stored.modified) return std::optional<v1::Key>();
       return revised.error();
     }
@@ -375,13 +381,10 @@ KeyStore::From KeyStore::Source(int attempt) const {
   return attempt == 0 && barrier_.NearbyIsCurrent() ? From::kNearby : From::kLedger;
 }
 
-Result<std::optional<ledger::Entry>> KeyStore::Get(const std::string& path, From from) {
-  return from == From::kNearby ? ledger_.GetNearby(path) : ledger_.Get(path);
-}
-
-Result<std::optional<v1::Key>> KeyStore::Replay(const Mutation& mutation, From from) {
-  TWINSEAL_ASSIGN_OR_RETURN(const std::optional<GivenAnswer> given,
-                            FindAnswer(ledger_, mutation, from == From::kNearby));
+Result<std::optional<v1::Key>> KeyStore::Replay(const Mutation& mutation, Reads& reads) {
+  TWINSEAL_ASSIGN_OR_RETURN(const std::optional<ledger::Entry> recorded,
+                            reads.Get(RequestPath(mutation.request)));
+  TWINSEAL_ASSIGN_OR_RETURN(const std::optional<GivenAnswer> given, ReadAnswer(recorded, mutation));
   if (!given) return std::optional<v1::Key>();
   const Bytes& answer = given->answer;
   v1::Key key;
@@ -392,7 +395,8 @@ Result<std::optional<v1::Key>> KeyStore::Replay(const Mutation& mutation, From f
   TWINSEAL_ASSIGN_OR_RETURN(const KeyId id, KeyId::FromHex(key.key_id()));
   const MutexLock lock(Stripe(id));
   TWINSEAL_RETURN_IF_ERROR(Settle(id, mutation.deadline));
-  TWINSEAL_ASSIGN_OR_RETURN(const Stored now, Load(id, from));
+  reads.Forget();
+  TWINSEAL_ASSIGN_OR_RETURN(const Stored now, Load(id, reads));
   // What is acknowledged here is in force here, also before the feed tells of it.
   TWINSEAL_RETURN_IF_ERROR(directory_.Apply(now.key, now.modified));
   // Who answered first may have ended before the other sites had heard of it. They hear of keys,
@@ -402,15 +406,29 @@ Result<std::optional<v1::Key>> KeyStore::Replay(const Mutation& mutation, From f
   return std::optional<v1::Key>(std::move(key));
 }
 
-Result<KeyStore::Stored> KeyStore::Load(const KeyId& id, From from) {
-  TWINSEAL_ASSIGN_OR_RETURN(const std::optional<ledger::Entry> entry, Get(KeyPath(id), from));
+std::vector<std::string> KeyStore::PathsOf(const KeyId& id) const {
+  const KeyDirectory::View view = directory_.Find(id);
+  if (view == nullptr) return {KeyPath(id)};
+  return {KeyPath(id), BlobPath(id, view->key.current_version())};
+}
+
+Result<KeyStore::Stored> KeyStore::LoadNewest(const KeyId& id, Reads& reads) {
+  Result<Stored> stored = Load(id, reads);
+  const KeyDirectory::View view = directory_.Find(id);
+  if (!stored.ok() || view == nullptr || view->modified <= stored->modified) return stored;
+  reads.Forget();
+  return Load(id, reads);
+}
+
+Result<KeyStore::Stored> KeyStore::Load(const KeyId& id, Reads& reads) {
+  TWINSEAL_ASSIGN_OR_RETURN(const std::optional<ledger::Entry> entry, reads.Get(KeyPath(id)));
   if (!entry) return NoKey(id);
   TWINSEAL_ASSIGN_OR_RETURN(v1::Key key, ParseKey(id, *entry));
   return Stored{std::move(key), entry->modified};
 }
 
-Result<Bytes> KeyStore::LoadBlob(const KeyId& id, std::uint32_t version, From from) {
-  TWINSEAL_ASSIGN_OR_RETURN(std::optional<ledger::Entry> entry, Get(BlobPath(id, version), from));
+Result<Bytes> KeyStore::LoadBlob(const KeyId& id, std::uint32_t version, Reads& reads) {
+  TWINSEAL_ASSIGN_OR_RETURN(std::optional<ledger::Entry> entry, reads.Get(BlobPath(id, version)));
   if (!entry) {
     return Error(Code::kDataLoss,
                  fmt::format("the ledger has no blob of key {} version {}", id.Hex(), version));
@@ -420,11 +438,13 @@ Result<Bytes> KeyStore::LoadBlob(const KeyId& id, std::uint32_t version, From fr
 
 Result<v1::Key> KeyStore::Read(const KeyId& id) {
   if (barrier_.NearbyIsCurrent()) {
-    Result<Stored> stored = Load(id, From::kLedger);
+    Reads ledger = AtLedger();
+    Result<Stored> stored = Load(id, ledger);
     if (stored.ok()) return std::move(stored->key);
     if (stored.error().code() != Code::kUnavailable) return stored.error();
   }
-  TWINSEAL_ASSIGN_OR_RETURN(Stored stored, Load(id, From::kNearby));
+  Reads nearby = Nearby();
+  TWINSEAL_ASSIGN_OR_RETURN(Stored stored, Load(id, nearby));
   // What the key was may be told where it may be used as it was, and nowhere else.
   TWINSEAL_RETURN_IF_ERROR(barrier_.MayActOn(stored.key));
   return std::move(stored.key);
@@ -432,47 +452,51 @@ Result<v1::Key> KeyStore::Read(const KeyId& id) {
 
 Status KeyStore::Deliver(const KeyId& id, Deadline deadline) {
   // Never across the WAN: what the view has heard of is nearby.
-  TWINSEAL_ASSIGN_OR_RETURN(const std::optional<ledger::Entry> entry,
-                            Get(KeyPath(id), From::kNearby));
+  Reads nearby = Nearby();
+  TWINSEAL_RETURN_IF_ERROR(nearby.Ahead(PathsOf(id)));
+  TWINSEAL_ASSIGN_OR_RETURN(const std::optional<ledger::Entry> entry, nearby.Get(KeyPath(id)));
   if (!entry) {
     // This place's member may have to catch up first: what cannot be undone rests on the ledger.
-    TWINSEAL_ASSIGN_OR_RETURN(const std::optional<ledger::Entry> there,
-                              Get(KeyPath(id), From::kLedger));
+    TWINSEAL_ASSIGN_OR_RETURN(const std::optional<ledger::Entry> there, ledger_.Get(KeyPath(id)));
     // A mark without a record is a token key whose creation was interrupted.
     if (!there) return Erase(core_, id, deadline);
     return NoKey(id);
   }
   TWINSEAL_ASSIGN_OR_RETURN(const v1::Key key, ParseKey(id, *entry));
-  return DeliverRecord(id, key, deadline);
+  return DeliverRecord(id, key, nearby, deadline);
 }
 
-Status KeyStore::DeliverRecord(const KeyId& id, const v1::Key& key, Deadline deadline) {
+Status KeyStore::DeliverRecord(const KeyId& id, const v1::Key& key, Reads& reads,
+                               Deadline deadline) {
   if (key.state() == v1::DESTROYED) {
     TWINSEAL_RETURN_IF_ERROR(Erase(core_, id, deadline));
     // The blobs are removed from the ledger; now they leave its files too.
     return ledger_.Purge();
   }
-  TWINSEAL_ASSIGN_OR_RETURN(const Bytes blob, LoadBlob(id, key.current_version(), From::kNearby));
+  TWINSEAL_ASSIGN_OR_RETURN(const Bytes blob, LoadBlob(id, key.current_version(), reads));
   return Install(core_, blob, deadline);
 }
 
 Status KeyStore::Follow(const KeyId& id, Deadline deadline) {
   const MutexLock lock(Stripe(id));
-  TWINSEAL_ASSIGN_OR_RETURN(const Stored stored, Load(id, From::kNearby));
+  Reads nearby = Nearby();
+  TWINSEAL_RETURN_IF_ERROR(nearby.Ahead(PathsOf(id)));
+  TWINSEAL_ASSIGN_OR_RETURN(const Stored stored, Load(id, nearby));
   if (stored.key.state() == v1::DESTROYED) return Settle(id, deadline);
   // A key on another site's token, or of other sites alone, is not this core's.
   if (!policy::AllowsSite(stored.key.policy(), site_)) return Ok();
-  return DeliverRecord(id, stored.key, deadline);
+  return DeliverRecord(id, stored.key, nearby, deadline);
 }
 
 Status KeyStore::Settle(const KeyId& id, Deadline deadline, const Finished& finished) {
   const std::string path = PendingPath(site_, id);
-  TWINSEAL_ASSIGN_OR_RETURN(const std::optional<ledger::Entry> mark, Get(path, From::kNearby));
+  TWINSEAL_ASSIGN_OR_RETURN(const std::optional<ledger::Entry> mark, ledger_.GetNearby(path));
   if (!mark) return Ok();
   TWINSEAL_RETURN_IF_ERROR(Deliver(id, deadline));
   if (finished) {
     // A key on the token whose creation was never committed has a mark and no record.
-    const Result<Stored> stored = Load(id, From::kNearby);
+    Reads nearby = Nearby();
+    const Result<Stored> stored = Load(id, nearby);
     if (!stored.ok() && stored.error().code() != Code::kNotFound) return stored.error();
     if (stored.ok()) TWINSEAL_RETURN_IF_ERROR(finished(stored->key));
   }
@@ -510,9 +534,9 @@ Result<std::optional<v1::Key>> KeyStore::DestroyIfDue(const KeyId& id, Deadline 
   if (before.state() != v1::PENDING_DESTRUCTION || before.destruction_unix_ms() > now) {
     return std::optional<v1::Key>();
   }
+  Reads ledger = AtLedger();
   return TryChange(
-      nullptr, id, [now](v1::Key key) { return Destroy(std::move(key), now); }, deadline,
-      From::kLedger);
+      nullptr, id, [now](v1::Key key) { return Destroy(std::move(key), now); }, deadline, ledger);
 }
 
 }  // namespace twinseal::service

@@ -21,6 +21,7 @@
 #include "firmware/service/core_link/core.h"
 #include "firmware/service/keys/barrier.h"
 #include "firmware/service/keys/key_directory.h"
+#include "firmware/service/keys/reads.h"
 #include "firmware/service/keys/request_log.h"
 #include "twinseal/v1/keys.pb.h"
 
@@ -77,8 +78,7 @@ class KeyStore {
     v1::Key key;
     ledger::Revision modified;
   };
-  // Where a flow reads: what is nearby is quick and may be overtaken, which the commit then finds.
-  enum class From { kNearby, kLedger };
+  using From = Reads::From;
   struct Proposal {
     KeyId id;
     v1::Key before;
@@ -89,28 +89,35 @@ class KeyStore {
   };
 
   From Source(int attempt) const;
-  Result<std::optional<v1::Key>> Replay(const Mutation& mutation, From from);
+  Result<std::optional<v1::Key>> Replay(const Mutation& mutation, Reads& reads);
   // Makes a change from what is there; nothing when somebody else was quicker and it is to be tried
   // again.
-  using Attempt = std::function<Result<std::optional<v1::Key>>(From from)>;
-  // Gives the answer that the request was given before, or makes the change.
-  Result<v1::Key> MakeOnce(const Mutation& mutation, const Attempt& attempt);
+  using Attempt = std::function<Result<std::optional<v1::Key>>(Reads& reads)>;
+  // Gives the answer that the request was given before, or makes the change, which will read these
+  // paths.
+  Result<v1::Key> MakeOnce(const Mutation& mutation, std::vector<std::string> paths,
+                           const Attempt& attempt);
   Result<v1::Key> AnswerOrRefusal(const Mutation& mutation, From from, const Error& refusal);
   Result<v1::Key> CreateValid(const Mutation& mutation, const KeyName& name,
                               const v1::CreateKeyRequest& request);
   // These are attempts.
   Result<std::optional<v1::Key>> TryCreate(const Mutation& mutation, const v1::Key& draft);
-  Result<std::optional<v1::Key>> TryRotate(const Mutation& mutation, const KeyId& id, From from);
+  Result<std::optional<v1::Key>> TryRotate(const Mutation& mutation, const KeyId& id, Reads& reads);
   Result<std::optional<v1::Key>> TryChange(const Mutation* mutation, const KeyId& id,
                                            const Transition& transition, Deadline deadline,
-                                           From from);
+                                           Reads& reads);
   void RememberOlderRule(const Stored& before, v1::Key& after) const;
   Result<std::optional<v1::Key>> RecordNoChange(const Mutation* mutation, const Stored& stored,
                                                 Deadline deadline);
-  Result<std::optional<ledger::Entry>> Get(const std::string& path, From from);
-  Result<Stored> Load(const KeyId& id, From from);
-  Status DeliverRecord(const KeyId& id, const v1::Key& key, Deadline deadline);
-  Result<Bytes> LoadBlob(const KeyId& id, std::uint32_t version, From from);
+  Reads Nearby() { return {ledger_, From::kNearby}; }
+  Reads AtLedger() { return {ledger_, From::kLedger}; }
+  // Its record and the blob of what this site knows to be its version.
+  std::vector<std::string> PathsOf(const KeyId& id) const;
+  static Result<Stored> Load(const KeyId& id, Reads& reads);
+  // What was read ahead, unless this site has changed it since.
+  Result<Stored> LoadNewest(const KeyId& id, Reads& reads);
+  static Result<Bytes> LoadBlob(const KeyId& id, std::uint32_t version, Reads& reads);
+  Status DeliverRecord(const KeyId& id, const v1::Key& key, Reads& reads, Deadline deadline);
   Status Settle(const KeyId& id, Deadline deadline, const Finished& finished = nullptr);
   // Commits, tells the local view, then the core, and waits for the other sites: the key as it is
   // to be answered. Nothing when a guard did not hold.

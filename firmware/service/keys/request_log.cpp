@@ -24,11 +24,14 @@ Bytes HashRequest(std::string_view operation, const google::protobuf::Message& r
   return Bytes(digest.begin(), digest.end());
 }
 
-Result<std::optional<GivenAnswer>> FindAnswer(ledger::Ledger& ledger, const Mutation& mutation,
-                                              bool nearby) {
-  const std::string path = RequestPath(mutation.request);
+Result<std::optional<GivenAnswer>> FindAnswer(ledger::Ledger& ledger, const Mutation& mutation) {
   TWINSEAL_ASSIGN_OR_RETURN(const std::optional<ledger::Entry> entry,
-                            nearby ? ledger.GetNearby(path) : ledger.Get(path));
+                            ledger.Get(RequestPath(mutation.request)));
+  return ReadAnswer(entry, mutation);
+}
+
+Result<std::optional<GivenAnswer>> ReadAnswer(const std::optional<ledger::Entry>& entry,
+                                              const Mutation& mutation) {
   if (!entry) return std::optional<GivenAnswer>();
   v1::RequestRecord record;
   if (!record.ParseFromArray(entry->value.data(), static_cast<int>(entry->value.size()))) {

@@ -37,10 +37,11 @@ struct GivenAnswer {
 };
 
 // The answer given before, or nothing. already_exists when the id belongs to another request:
-// another operation, other arguments or another caller. Blocks on the ledger. With `nearby` it is
-// quick, and nothing may also mean that this place has not heard of the answer yet.
-Result<std::optional<GivenAnswer>> FindAnswer(ledger::Ledger& ledger, const Mutation& mutation,
-                                              bool nearby = false);
+// another operation, other arguments or another caller. Blocks on the ledger.
+Result<std::optional<GivenAnswer>> FindAnswer(ledger::Ledger& ledger, const Mutation& mutation);
+// The same from what was read of RequestPath.
+Result<std::optional<GivenAnswer>> ReadAnswer(const std::optional<ledger::Entry>& entry,
+                                              const Mutation& mutation);
 
 // Adds to a transaction that this answer is being given, and that the id must be new.
 void RecordAnswer(ledger::Transaction& transaction, const Mutation& mutation, BytesView answer,

@@ -50,6 +50,20 @@ Result<std::optional<ledger::Entry>> LateLedger::GetNearby(std::string_view key)
   return now->GetNearby(key);
 }
 
+Result<std::vector<std::optional<ledger::Entry>>> LateLedger::GetAll(
+    const std::vector<std::string>& keys) {
+  ledger::Ledger* const now = engine();
+  if (now == nullptr) return NotOpen();
+  return now->GetAll(keys);
+}
+
+Result<std::vector<std::optional<ledger::Entry>>> LateLedger::GetAllNearby(
+    const std::vector<std::string>& keys) {
+  ledger::Ledger* const now = engine();
+  if (now == nullptr) return NotOpen();
+  return now->GetAllNearby(keys);
+}
+
 Result<ledger::Outcome> LateLedger::Commit(const ledger::Transaction& transaction) {
   ledger::Ledger* const now = engine();
   if (now == nullptr) return NotOpen();

@@ -23,6 +23,10 @@ class LateLedger final : public ledger::Ledger {
   Result<std::optional<ledger::Entry>> Get(std::string_view key) override;
   Result<ledger::Listing> List(const ledger::Range& range) override;
   Result<std::optional<ledger::Entry>> GetNearby(std::string_view key) override;
+  Result<std::vector<std::optional<ledger::Entry>>> GetAll(
+      const std::vector<std::string>& keys) override;
+  Result<std::vector<std::optional<ledger::Entry>>> GetAllNearby(
+      const std::vector<std::string>& keys) override;
   Result<ledger::Outcome> Commit(const ledger::Transaction& transaction) override;
   Result<ledger::Revision> CurrentRevision() override;
   ledger::Revision SeenRevision() override;
