@@ -33,10 +33,14 @@ void SetGuard(const Guard& guard, etcd::Compare& compare) {
   compare.set_mod_revision(FromRevision(unchanged.modified));
 }
 
-// Whether it shares its way with no other.
-bool GoesAlone(const Transaction& transaction) {
-  return transaction.alone ||
-         std::max(transaction.guards.size(), transaction.writes.size()) > kMostOperations;
+// Of a group etcd's quota sees nothing but the touches: without one, a full ledger would go on
+// taking what is put.
+bool IsSociable(const Transaction& transaction) {
+  const bool is_large =
+      std::max(transaction.guards.size(), transaction.writes.size()) > kMostOperations;
+  const bool touches = std::ranges::any_of(
+      transaction.writes, [](const Write& write) { return std::holds_alternative<Touch>(write); });
+  return !transaction.alone && !is_large && touches;
 }
 
 Status SetPut(std::string_view key, BytesView value, const ValueSeal& seal, etcd::RequestOp& op) {
@@ -64,13 +68,14 @@ Result<EtcdCommit> EtcdCommit::Of(const Transaction& transaction, const ValueSea
     const auto& put = std::get<Put>(write);
     TWINSEAL_RETURN_IF_ERROR(SetPut(put.key, put.value, seal, op));
   }
+  commit.sociable_ = IsSociable(transaction);
   commit.bytes_ = commit.request_.ByteSizeLong();
   return commit;
 }
 
 bool EtcdCommitGroup::Fits(const EtcdCommit& commit) const {
   const Transaction& transaction = commit.transaction();
-  if (GoesAlone(transaction) || GoesAlone(commits_.front()->transaction())) return false;
+  if (!commit.is_sociable() || !commits_.front()->is_sociable()) return false;
   if (commits_.size() == kMostTogether || bytes_ + commit.bytes() > kMostBytes) return false;
   const bool reads_theirs = std::ranges::any_of(transaction.guards, [&](const Guard& guard) {
     return written_.contains(KeyOf(guard)) || touched_.contains(KeyOf(guard));

@@ -24,6 +24,8 @@ class EtcdCommit {
   // Guards and writes, but for the touches.
   const etcd::TxnRequest& request() const { return request_; }
   const std::vector<etcd::RequestOp>& touches() const { return touches_; }
+  // Whether it may share its way with others.
+  bool is_sociable() const { return sociable_; }
   std::size_t bytes() const { return bytes_; }
 
   Result<Outcome> outcome = Outcome{};  // Set when the group has been sent.
@@ -34,11 +36,12 @@ class EtcdCommit {
   const Transaction* transaction_;
   etcd::TxnRequest request_;
   std::vector<etcd::RequestOp> touches_;
+  bool sociable_ = false;
   std::size_t bytes_ = 0;
 };
 
-// For Together. All guards of a group are looked at before any of its writes is made; so none
-// writes what another one guards or writes.
+// For Together, or for one that goes alone. All guards of a group are looked at before any of its
+// writes is made; so none writes what another one guards or writes.
 class EtcdCommitGroup {
  public:
   using Job = EtcdCommit;

@@ -75,7 +75,13 @@ class Engine final : public EtcdLedger {
   Result<Outcome> Commit(const Transaction& transaction) override {
     TWINSEAL_RETURN_IF_ERROR(CheckTransaction(transaction));
     TWINSEAL_ASSIGN_OR_RETURN(EtcdCommit commit, EtcdCommit::Of(transaction, seal_));
-    commits_.Run(commit);
+    if (commit.is_sociable()) {
+      commits_.Run(commit);
+    } else {
+      EtcdCommitGroup alone;
+      alone.Add(commit);
+      SendCommits(alone);
+    }
     return std::move(commit.outcome);
   }
 

@@ -29,41 +29,47 @@ TEST_F(EtcdCommitsTest, ChangesOfDifferentKeysGoTogether) {
 }
 
 TEST_F(EtcdCommitsTest, NoneWritesWhatAnotherOneWritesOrGuards) {
-  EXPECT_FALSE(GoTogether(change_, {{}, {Put{"/a", ToBytes("2")}}}));
-  EXPECT_FALSE(GoTogether(change_, {{}, {Remove{"/shared"}}}));
-  EXPECT_FALSE(GoTogether(change_, {{UnchangedSince{"/a", Revision{1}}}, {Remove{"/c"}}}));
+  const Touch touch{"/touched"};
+  EXPECT_FALSE(GoTogether(change_, {{}, {Put{"/a", ToBytes("2")}, touch}}));
+  EXPECT_FALSE(GoTogether(change_, {{}, {Remove{"/shared"}, touch}}));
+  EXPECT_FALSE(GoTogether(change_, {{UnchangedSince{"/a", Revision{1}}}, {Remove{"/c"}, touch}}));
   EXPECT_FALSE(GoTogether(change_, {{}, {Touch{"/a"}}}));
 }
 
+// etcd's quota does not see what the parts of a transaction put.
+TEST_F(EtcdCommitsTest, OneThatTouchesNothingGoesAlone) {
+  EXPECT_FALSE(GoTogether(change_, {{}, {Put{"/b", {}}}}));
+}
+
 TEST_F(EtcdCommitsTest, NoneGuardsOrWritesWhatAnotherOneTouches) {
-  EXPECT_FALSE(GoTogether(change_, {{}, {Put{"/touched", {}}}}));
-  EXPECT_FALSE(GoTogether(change_, {{Absent{"/touched"}}, {Remove{"/c"}}}));
+  EXPECT_FALSE(GoTogether(change_, {{}, {Put{"/touched", {}}, Touch{"/other"}}}));
+  EXPECT_FALSE(GoTogether(change_, {{Absent{"/touched"}}, {Touch{"/other"}}}));
 }
 
 TEST_F(EtcdCommitsTest, WhatIsToBeAloneIsAlone) {
-  Transaction alone{{}, {Put{"/b", {}}}, /*alone=*/true};
+  const Transaction alone{{}, {Put{"/b", {}}, Touch{"/touched"}}, /*alone=*/true};
   EXPECT_FALSE(GoTogether(change_, alone));
   EXPECT_FALSE(GoTogether(alone, change_));
 }
 
 TEST_F(EtcdCommitsTest, LargeOnesGoAlone) {
-  Transaction many;
-  for (std::size_t i = 0; i < kMaxOperations; ++i) {
+  Transaction many{{}, {Touch{"/touched"}}};
+  for (std::size_t i = 1; i < kMaxOperations; ++i) {
     many.writes.push_back(Remove{"/many/" + std::to_string(i)});
   }
   EXPECT_FALSE(GoTogether(change_, many));
   EXPECT_FALSE(GoTogether(many, change_));
-  EXPECT_FALSE(GoTogether(change_, {{}, {Put{"/b", Bytes(kMaxTransactionBytes / 2)}}}));
+  EXPECT_FALSE(
+      GoTogether(change_, {{}, {Put{"/b", Bytes(kMaxTransactionBytes / 2)}, Touch{"/touched"}}}));
 }
 
 TEST_F(EtcdCommitsTest, AnAnswerToSomethingElseIsNoOutcome) {
   const ValueSeal seal = TestSeal();
-  const Transaction second{{}, {Put{"/b", {}}}};
+  const Transaction second{{}, {Put{"/b", {}}, Touch{"/touched"}}};
   EtcdCommit one = EtcdCommit::Of(change_, seal).value();
   EtcdCommit other = EtcdCommit::Of(second, seal).value();
   EtcdCommitGroup group;
-  group.Add(one);
-  group.Add(other);
+  ASSERT_TRUE(group.Add(one) && group.Add(other));
   etcd::TxnResponse response;
   response.add_responses()->mutable_response_txn()->set_succeeded(true);
   group.Take(response);
