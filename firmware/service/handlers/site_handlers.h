@@ -21,11 +21,10 @@ class SiteHandlers {
  public:
   // `maintenance` is null for an appliance that is alone. `replace_member` has the ledger forget a
   // place's member and take in a new one.
-  SiteHandlers(
-      Gate& gate, WorkPool& pool, PairFile& file, PairView& view, Applied& applied,
-      journal::Archive& archive, ledger::Ledger& ledger, OperatorCa& operator_ca,
-      LedgerCa& ledger_ca, Maintenance* maintenance,
-      std::function<Status(const v1::Place& place, Deadline deadline)> replace_member)
+  SiteHandlers(Gate& gate, WorkPool& pool, PairFile& file, PairView& view, Applied& applied,
+               journal::Archive& archive, ledger::Ledger& ledger, OperatorCa& operator_ca,
+               LedgerCa& ledger_ca, Maintenance* maintenance,
+               std::function<Status(const v1::Place& place, Deadline deadline)> replace_member)
       : gate_(gate),
         pool_(pool),
         file_(file),
