@@ -32,8 +32,9 @@ etcd::RangeRequest OneKeyAt(Revision revision) {
   return request;
 }
 
-// What waits for a free line goes together: two, so that one is on its way while another is made.
-constexpr std::size_t kLines = 2;
+// What waits for a free line goes together. With fewer lines more go together, and wait longer for
+// those that are on their way to a distant leader.
+constexpr std::size_t kLines = 4;
 
 class Engine final : public EtcdLedger {
  public:
