@@ -1,6 +1,7 @@
 // Calls that wait at the same time go out together.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <deque>
 #include <functional>
@@ -46,6 +47,7 @@ class Together {
     explicit Waiter(Job& one) : job(&one) {}
 
     Job* job;
+    bool waits = false;   // Its thread does, for a line or for its answer.
     bool leaves = false;  // With somebody's trip.
     bool done = false;
     Condition changed;
@@ -63,7 +65,9 @@ class Together {
   // Nothing when the job has been answered.
   std::unique_ptr<Trip> NextTrip(Waiter& own) TWINSEAL_EXCLUDES(mutex_) {
     const MutexLock lock(mutex_);
+    own.waits = true;
     while (!own.done && (own.leaves || free_ == 0)) own.changed.Wait(mutex_);
+    own.waits = false;
     if (own.done) return nullptr;
     --free_;
     auto trip = std::make_unique<Trip>();
@@ -88,7 +92,11 @@ class Together {
   }
 
   void WakeNext() TWINSEAL_REQUIRES(mutex_) {
-    if (free_ > 0 && !waiting_.empty()) waiting_.front()->changed.NotifyOne();
+    if (free_ == 0) return;
+    // Who is away with others' jobs comes back by itself.
+    const auto next =
+        std::find_if(waiting_.begin(), waiting_.end(), [](const Waiter* w) { return w->waits; });
+    if (next != waiting_.end()) (*next)->changed.NotifyOne();
   }
 
   const std::function<void(Group&)> send_;

@@ -16,7 +16,7 @@ constexpr std::size_t kMaxAnswerBytes = std::size_t{64} << 20U;
 Status ReadAnswer(https::Answer& answer, google::protobuf::Message& response) {
   TWINSEAL_RETURN_IF_ERROR(StatusOf(answer));
   TWINSEAL_ASSIGN_OR_RETURN(const std::optional<std::string> message, TakeFrame(answer.body));
-  return Parse(message.value_or(""), response);
+  return message ? Parse(*message, response) : Status(NotEtcd());
 }
 
 }  // namespace

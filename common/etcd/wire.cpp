@@ -19,12 +19,6 @@ constexpr std::size_t kPrefixBytes = 5;
 // A page of a listing, or all that a revision brought, and much room.
 constexpr std::size_t kMaxFrameBytes = std::size_t{64} << 20U;
 
-Error NotEtcd() {
-  return Error(Code::kUnavailable,
-               "etcd gave an answer that is not its API's; is it etcd 3.4 to 3.6 that listens "
-               "there?");
-}
-
 // Other than letters is written as "%C3%A4".
 std::string Unescaped(std::string_view text) {
   std::string plain;
@@ -77,6 +71,12 @@ Result<std::optional<std::string>> TakeFrame(std::string& came) {
 
 Status Parse(const std::string& bytes, google::protobuf::Message& message) {
   return message.ParseFromString(bytes) ? Ok() : Status(NotEtcd());
+}
+
+Error NotEtcd() {
+  return Error(Code::kUnavailable,
+               "etcd gave an answer that is not its API's; is it etcd 3.4 to 3.6 that listens "
+               "there?");
 }
 
 Status StatusOf(const https::Answer& answer) {

@@ -27,6 +27,8 @@ Result<std::string> ToFrame(const google::protobuf::Message& message);
 Result<std::optional<std::string>> TakeFrame(std::string& came);
 Status Parse(const std::string& bytes, google::protobuf::Message& message);
 
+// Whoever answers does not speak etcd's API.
+Error NotEtcd();
 // What an answer says of how the call went.
 Status StatusOf(const https::Answer& answer);
 // gRPC's code and etcd's words as ours.

@@ -9,9 +9,13 @@ namespace twinseal::ledger {
 namespace {
 
 // What goes together stays a small part of what etcd takes at once; a large transaction goes alone.
-constexpr std::size_t kMostTogether = 64;
-constexpr std::size_t kMostOperations = kMaxOperations - kMostTogether;
+constexpr std::size_t kMostTogether = 32;
+constexpr std::size_t kMostOperations = kMaxOperations / 4;
 constexpr std::size_t kMostBytes = kMaxTransactionBytes / 8;
+// etcd's quota counts what a transaction puts, but not what its parts do: of a group it would see
+// nothing, and a full ledger would go on taking changes. So each group puts this, which nobody
+// reads.
+constexpr std::string_view kCounted = "/ledger/group";
 
 void SetGuard(const Guard& guard, etcd::Compare& compare) {
   if (const auto* const absent = std::get_if<Absent>(&guard)) {
@@ -33,14 +37,9 @@ void SetGuard(const Guard& guard, etcd::Compare& compare) {
   compare.set_mod_revision(FromRevision(unchanged.modified));
 }
 
-// Of a group etcd's quota sees nothing but the touches: without one, a full ledger would go on
-// taking what is put.
 bool IsSociable(const Transaction& transaction) {
-  const bool is_large =
-      std::max(transaction.guards.size(), transaction.writes.size()) > kMostOperations;
-  const bool touches = std::ranges::any_of(
-      transaction.writes, [](const Write& write) { return std::holds_alternative<Touch>(write); });
-  return !transaction.alone && !is_large && touches;
+  return !transaction.alone &&
+         std::max(transaction.guards.size(), transaction.writes.size()) <= kMostOperations;
 }
 
 Status SetPut(std::string_view key, BytesView value, const ValueSeal& seal, etcd::RequestOp& op) {
@@ -56,10 +55,7 @@ Result<EtcdCommit> EtcdCommit::Of(const Transaction& transaction, const ValueSea
   EtcdCommit commit(transaction);
   for (const Guard& guard : transaction.guards) SetGuard(guard, *commit.request_.add_compare());
   for (const Write& write : transaction.writes) {
-    if (const auto* const touch = std::get_if<Touch>(&write)) {
-      TWINSEAL_RETURN_IF_ERROR(SetPut(touch->key, {}, seal, commit.touches_.emplace_back()));
-      continue;
-    }
+    if (std::holds_alternative<Touch>(write)) continue;
     etcd::RequestOp& op = *commit.request_.add_success();
     if (const auto* const remove = std::get_if<Remove>(&write)) {
       op.mutable_request_delete_range()->set_key(remove->key);
@@ -73,17 +69,25 @@ Result<EtcdCommit> EtcdCommit::Of(const Transaction& transaction, const ValueSea
   return commit;
 }
 
+Result<etcd::TxnRequest> EtcdCommit::Request(std::size_t number, const ValueSeal& seal) const {
+  etcd::TxnRequest request = request_;
+  for (const Write& write : transaction_->writes) {
+    const auto* const touch = std::get_if<Touch>(&write);
+    if (touch == nullptr) continue;
+    TWINSEAL_RETURN_IF_ERROR(SetPut(TouchedKey(*touch, number), {}, seal, *request.add_success()));
+  }
+  return request;
+}
+
 bool EtcdCommitGroup::Fits(const EtcdCommit& commit) const {
   const Transaction& transaction = commit.transaction();
   if (!commit.is_sociable() || !commits_.front()->is_sociable()) return false;
   if (commits_.size() == kMostTogether || bytes_ + commit.bytes() > kMostBytes) return false;
-  const bool reads_theirs = std::ranges::any_of(transaction.guards, [&](const Guard& guard) {
-    return written_.contains(KeyOf(guard)) || touched_.contains(KeyOf(guard));
-  });
+  const bool reads_theirs = std::ranges::any_of(
+      transaction.guards, [&](const Guard& guard) { return written_.contains(KeyOf(guard)); });
   const bool writes_theirs = std::ranges::any_of(transaction.writes, [&](const Write& write) {
-    const bool touches = std::holds_alternative<Touch>(write);
-    return written_.contains(KeyOf(write)) || guarded_.contains(KeyOf(write)) ||
-           (!touches && touched_.contains(KeyOf(write)));
+    return !std::holds_alternative<Touch>(write) &&
+           (written_.contains(KeyOf(write)) || guarded_.contains(KeyOf(write)));
   });
   return !reads_theirs && !writes_theirs;
 }
@@ -94,7 +98,7 @@ bool EtcdCommitGroup::Add(EtcdCommit& commit) {
   bytes_ += commit.bytes();
   for (const Guard& guard : commit.transaction().guards) guarded_.insert(KeyOf(guard));
   for (const Write& write : commit.transaction().writes) {
-    (std::holds_alternative<Touch>(write) ? touched_ : written_).insert(KeyOf(write));
+    if (!std::holds_alternative<Touch>(write)) written_.insert(KeyOf(write));
   }
   return true;
 }
@@ -105,22 +109,14 @@ std::vector<EtcdCommitGroup> EtcdCommitGroup::Apart() const {
   return groups;
 }
 
-etcd::TxnRequest EtcdCommitGroup::Request() const {
-  if (commits_.size() == 1) {
-    etcd::TxnRequest request = commits_.front()->request();
-    for (const etcd::RequestOp& touch : commits_.front()->touches()) *request.add_success() = touch;
-    return request;
-  }
+Result<etcd::TxnRequest> EtcdCommitGroup::Request(const ValueSeal& seal) const {
+  if (commits_.size() == 1) return commits_.front()->Request(0, seal);
   etcd::TxnRequest request;
-  for (const EtcdCommit* const commit : commits_) {
-    *request.add_success()->mutable_request_txn() = commit->request();
+  for (std::size_t i = 0; i < commits_.size(); ++i) {
+    TWINSEAL_ASSIGN_OR_RETURN(*request.add_success()->mutable_request_txn(),
+                              commits_[i]->Request(i, seal));
   }
-  Keys done;
-  for (const EtcdCommit* const commit : commits_) {
-    for (const etcd::RequestOp& touch : commit->touches()) {
-      if (done.insert(touch.request_put().key()).second) *request.add_success() = touch;
-    }
-  }
+  TWINSEAL_RETURN_IF_ERROR(SetPut(kCounted, {}, seal, *request.add_success()));
   return request;
 }
 

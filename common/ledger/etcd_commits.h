@@ -21,9 +21,8 @@ class EtcdCommit {
   static Result<EtcdCommit> Of(const Transaction& transaction, const ValueSeal& seal);
 
   const Transaction& transaction() const { return *transaction_; }
-  // Guards and writes, but for the touches.
-  const etcd::TxnRequest& request() const { return request_; }
-  const std::vector<etcd::RequestOp>& touches() const { return touches_; }
+  // As the one of that number in a group.
+  Result<etcd::TxnRequest> Request(std::size_t number, const ValueSeal& seal) const;
   // Whether it may share its way with others.
   bool is_sociable() const { return sociable_; }
   std::size_t bytes() const { return bytes_; }
@@ -34,8 +33,7 @@ class EtcdCommit {
   explicit EtcdCommit(const Transaction& transaction) : transaction_(&transaction) {}
 
   const Transaction* transaction_;
-  etcd::TxnRequest request_;
-  std::vector<etcd::RequestOp> touches_;
+  etcd::TxnRequest request_;  // But for the touches.
   bool sociable_ = false;
   std::size_t bytes_ = 0;
 };
@@ -52,8 +50,8 @@ class EtcdCommitGroup {
   // Each for itself.
   std::vector<EtcdCommitGroup> Apart() const;
 
-  // One transaction for all.
-  etcd::TxnRequest Request() const;
+  // One transaction for all. Why something cannot be sealed.
+  Result<etcd::TxnRequest> Request(const ValueSeal& seal) const;
   // Sets everybody's outcome from the answer to that; unavailable for one that does not fit it.
   void Take(const Result<etcd::TxnResponse>& response);
 
@@ -65,7 +63,6 @@ class EtcdCommitGroup {
   std::vector<EtcdCommit*> commits_;
   Keys guarded_;
   Keys written_;
-  Keys touched_;
   std::size_t bytes_ = 0;
 };
 

@@ -154,20 +154,23 @@ class Engine final : public EtcdLedger {
   }
 
   void SendCommits(EtcdCommitGroup& group) {
-    const Result<etcd::TxnResponse> response = Transact(group.Request());
+    const Result<etcd::TxnResponse> response = Transact(group);
     const bool refused = !response.ok() && response.error().code() != Code::kUnavailable;
     if (!refused || group.size() == 1) return group.Take(response);
     // It may be for one of them; the others are not to suffer for it.
-    for (EtcdCommitGroup& one : group.Apart()) one.Take(Transact(one.Request()));
+    for (EtcdCommitGroup& one : group.Apart()) one.Take(Transact(one));
   }
 
-  Result<etcd::TxnResponse> Transact(const etcd::TxnRequest& request) {
+  Result<etcd::TxnResponse> Transact(const EtcdCommitGroup& group) {
+    TWINSEAL_ASSIGN_OR_RETURN(const etcd::TxnRequest request, group.Request(seal_));
     TWINSEAL_ASSIGN_OR_RETURN(const Revision at_least, guard_.Before());
     etcd::TxnResponse response;
     const auto began = std::chrono::steady_clock::now();
-    const Status called = gateway_->CallAt(gateway_->preferred(), "KV/Txn", request, response,
-                                           patience_.For(request.ByteSizeLong()));
-    patience_.Took(std::chrono::steady_clock::now() - began);
+    const auto patience = patience_.For(request.ByteSizeLong());
+    const Status called =
+        gateway_->CallAt(gateway_->preferred(), "KV/Txn", request, response, patience);
+    const auto took = std::chrono::steady_clock::now() - began;
+    if (called.ok() || took >= patience) patience_.Took(took);
     TWINSEAL_RETURN_IF_ERROR(called);
     TWINSEAL_RETURN_IF_ERROR(guard_.Check(response.header().cluster_id(),
                                           ToRevision(response.header().revision()), at_least));

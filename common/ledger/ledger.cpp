@@ -30,6 +30,10 @@ const std::string& KeyOf(const Write& write) {
   return std::visit([](const auto& one) -> const std::string& { return one.key; }, write);
 }
 
+std::string TouchedKey(const Touch& touch, std::size_t number) {
+  return fmt::format("{}/{}", touch.key, number);
+}
+
 Guard AsRead(std::string key, Revision modified) {
   if (modified == Revision{}) return Absent{std::move(key)};
   return UnchangedSince{std::move(key), modified};

@@ -70,8 +70,8 @@ struct Put {
 struct Remove {
   std::string key;
 };
-// Puts an empty value, of which nothing but the revision counts. It may be put although a guard did
-// not hold.
+// Puts an empty value at one of the keys "<key>/<number>": of them all nothing but the newest
+// revision counts, so that commits that touch the same may be made together.
 struct Touch {
   std::string key;
 };
@@ -86,6 +86,7 @@ struct Transaction {
 
 const std::string& KeyOf(const Guard& guard);
 const std::string& KeyOf(const Write& write);
+std::string TouchedKey(const Touch& touch, std::size_t number);
 
 // The limits of etcd, so that what one engine takes the other takes (etcd: --max-txn-ops,
 // --max-request-bytes).

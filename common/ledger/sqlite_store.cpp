@@ -168,7 +168,7 @@ bool StoreWriter::Do(const Remove& remove, Revision revision) {
 }
 
 bool StoreWriter::Do(const Touch& touch, Revision revision) {
-  return Do(Put{touch.key, {}}, revision);
+  return Do(Put{TouchedKey(touch, 0), {}}, revision);
 }
 
 // A quarter at a time, so that it is not done with every commit.

@@ -273,6 +273,13 @@ Status Membership::ReplaceMember(std::uint64_t lost, const std::string& peer_add
   }
 }
 
+bool Membership::IsOfNoPlace(const etcd::ClusterMember& member) const {
+  const v1::PairState state = file_.state();
+  return std::ranges::none_of(state.config().places(), [&](const v1::Place& place) {
+    return std::ranges::count(member.peer_urls, etcd::PeerUrl(place.peer())) > 0;
+  });
+}
+
 Status Membership::TryToReplaceMember(std::uint64_t lost, const std::string& peer_address) {
   std::shared_ptr<etcd::Gateway> gateway;
   {
@@ -286,9 +293,10 @@ Status Membership::TryToReplaceMember(std::uint64_t lost, const std::string& pee
   for (const etcd::ClusterMember& member : members) {
     const bool is_there = std::ranges::count(member.peer_urls, url) > 0;
     if (member.id != lost && is_there) return Ok();
-    // Another learner is left from an attempt that was given up; there can be but one.
-    if (member.id != lost && !member.learner) continue;
-    TWINSEAL_RETURN_IF_ERROR(etcd::RemoveMember(*gateway, member.id));
+    // A learner of no place is left from an attempt that was given up; there can be but one.
+    if (member.id != lost && !(member.learner && IsOfNoPlace(member))) continue;
+    const Status removed = etcd::RemoveMember(*gateway, member.id);
+    if (!removed.ok() && removed.error().code() != Code::kNotFound) return removed;
   }
   const Result<etcd::ClusterMember> added = etcd::AddLearner(*gateway, peer_address);
   return added.ok() ? Ok() : Status(added.error());

@@ -82,6 +82,7 @@ class Membership {
   void Tend();
   void KeepSighting();
   void PromoteLearners();
+  bool IsOfNoPlace(const etcd::ClusterMember& member) const;
   Status TryToReplaceMember(std::uint64_t lost, const std::string& peer_address);
   void KeepRoom();
   // False when it is to stop.

@@ -12,8 +12,8 @@ inline constexpr std::string_view kPairPrefix = "/pair/";
 // A PairConfig: the pair as it is. Its first commit is the moment from which the pair's ledger is
 // the one that counts.
 inline constexpr std::string_view kConfigPath = "/pair/config";
-// Written, empty, by every change of a key and by nothing else: a site's view is level with the
-// ledger when it has heard of a key's change in the commit that wrote it last.
+// Touched by every change of a key and by nothing else: a site's view is level with the ledger when
+// it has heard of a key's change in the commit that touched it last.
 inline constexpr std::string_view kChangedPath = "/pair/changed";
 // The name of the site that has taken the ledger with it: nothing changes any more.
 inline constexpr std::string_view kLeftPath = "/pair/left";

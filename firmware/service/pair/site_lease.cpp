@@ -1,5 +1,6 @@
 #include "firmware/service/pair/site_lease.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -86,7 +87,7 @@ void SiteLease::LookOnce() {
   Take(*found, boot_time_());
   ledger::Revision changed{};
   for (const ledger::Entry& entry : found->entries) {
-    if (entry.key == kChangedPath) changed = entry.modified;
+    if (entry.key.starts_with(kChangedPath)) changed = std::max(changed, entry.modified);
   }
   if (!applied_.WaitUntil(changed, steady_clock::now() + kCatchUp)) return;
   // What else was written since is no key's.

@@ -2,6 +2,7 @@
 // function that makes a fresh ledger's bench.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -73,6 +74,17 @@ class LedgerContract : public testing::TestWithParam<EngineUnderTest> {
     }
     for (const Entry& entry : listing->entries) keys.push_back(entry.key);
     return keys;
+  }
+
+  // The revision of the newest key under the prefix but that one.
+  Revision NewestUnder(const std::string& prefix, const std::string& but = "") {
+    const Result<Listing> listing = ledger().List(Range::Prefix(prefix));
+    EXPECT_TRUE(listing.ok());
+    Revision newest{};
+    for (const Entry& entry : listing->entries) {
+      if (entry.key != but) newest = std::max(newest, entry.modified);
+    }
+    return newest;
   }
 
  private:

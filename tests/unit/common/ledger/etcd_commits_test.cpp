@@ -33,17 +33,22 @@ TEST_F(EtcdCommitsTest, NoneWritesWhatAnotherOneWritesOrGuards) {
   EXPECT_FALSE(GoTogether(change_, {{}, {Put{"/a", ToBytes("2")}, touch}}));
   EXPECT_FALSE(GoTogether(change_, {{}, {Remove{"/shared"}, touch}}));
   EXPECT_FALSE(GoTogether(change_, {{UnchangedSince{"/a", Revision{1}}}, {Remove{"/c"}, touch}}));
-  EXPECT_FALSE(GoTogether(change_, {{}, {Touch{"/a"}}}));
 }
 
-// etcd's quota does not see what the parts of a transaction put.
-TEST_F(EtcdCommitsTest, OneThatTouchesNothingGoesAlone) {
-  EXPECT_FALSE(GoTogether(change_, {{}, {Put{"/b", {}}}}));
-}
-
-TEST_F(EtcdCommitsTest, NoneGuardsOrWritesWhatAnotherOneTouches) {
-  EXPECT_FALSE(GoTogether(change_, {{}, {Put{"/touched", {}}, Touch{"/other"}}}));
-  EXPECT_FALSE(GoTogether(change_, {{Absent{"/touched"}}, {Touch{"/other"}}}));
+// What a group of commits is asked as: touches stand under each one's guards, and etcd's quota sees
+// that something is put.
+TEST_F(EtcdCommitsTest, EachTouchesAKeyOfItsOwn) {
+  const ValueSeal seal = TestSeal();
+  const Transaction second{{}, {Put{"/b", {}}, Touch{"/touched"}}};
+  EtcdCommit one = EtcdCommit::Of(change_, seal).value();
+  EtcdCommit other = EtcdCommit::Of(second, seal).value();
+  EtcdCommitGroup group;
+  ASSERT_TRUE(group.Add(one) && group.Add(other));
+  const etcd::TxnRequest request = group.Request(seal).value();
+  ASSERT_EQ(request.success_size(), 3);
+  EXPECT_EQ(request.success(0).request_txn().success(1).request_put().key(), "/touched/0");
+  EXPECT_EQ(request.success(1).request_txn().success(1).request_put().key(), "/touched/1");
+  EXPECT_TRUE(request.success(2).has_request_put());
 }
 
 TEST_F(EtcdCommitsTest, WhatIsToBeAloneIsAlone) {

@@ -107,7 +107,8 @@ Result<ledger::Outcome> MemoryLedger::Commit(const ledger::Transaction& transact
     if (outcome.committed) {
       ++revision_;
       for (const ledger::Write& write : transaction.writes) {
-        const std::string& key = ledger::KeyOf(write);
+        const auto* const touch = std::get_if<ledger::Touch>(&write);
+        const std::string key = touch == nullptr ? ledger::KeyOf(write) : TouchedKey(*touch, 0);
         if (std::holds_alternative<ledger::Remove>(write)) {
           entries_.erase(key);
           changes.push_back({key, std::nullopt, ledger::Revision(revision_)});

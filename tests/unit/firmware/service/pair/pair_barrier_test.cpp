@@ -101,7 +101,7 @@ TEST_F(PairBarrierTest, KnowsTheOtherSites) {
 TEST_F(PairBarrierTest, AChangeTellsTheOthersThatThereIsOne) {
   const Prepared change = Commit();
   ASSERT_TRUE(change.outcome.committed);
-  EXPECT_EQ((*ledger.Get(kChangedPath))->modified, change.outcome.revision);
+  EXPECT_EQ((*ledger.Get(std::string(kChangedPath) + "/0"))->modified, change.outcome.revision);
   EXPECT_THAT(change.terms.out, IsEmpty());
 }
 
