@@ -36,8 +36,10 @@ Status Watch::Run(const WatchCreateRequest& request,
     while (true) {
       WatchResponse response;
       const Result<bool> taken = Take(came, response);
-      if (!taken.ok()) status = taken.error();
-      if (!taken.ok()) return false;
+      if (!taken.ok()) {
+        status = taken.error();
+        return false;
+      }
       if (!*taken) return true;
       if (!on_response(response)) return false;
     }

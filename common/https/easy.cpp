@@ -33,6 +33,11 @@ int PrepareSocket(void* /*unused*/, curl_socket_t socket, curlsocktype /*purpose
   return CURL_SOCKOPT_OK;
 }
 
+std::size_t AddField(char* line, std::size_t size, std::size_t count, void* fields) {
+  static_cast<Fields*>(fields)->Add({line, size * count});
+  return size * count;
+}
+
 }  // namespace
 
 HeaderList MakeHeaders(const std::vector<std::string>& headers) {
@@ -87,13 +92,17 @@ EasyPtr MakeEasy(const Identity& identity, char* words) {
   set(CURLOPT_MAXAGE_CONN, static_cast<long>(kMaxIdle.count()));
   set(CURLOPT_MAXLIFETIME_CONN, kMaxLifetimeSeconds);
   if (!good) easy.reset();
-  if (easy != nullptr) SetVersion(easy.get(), false);
+  if (easy != nullptr) SetHttp2(easy.get(), nullptr);
   return easy;
 }
 
-void SetVersion(CURL* easy, bool http2) {
-  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
-                   static_cast<long>(http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+void SetHttp2(CURL* easy, Fields* fields) {
+  curl_easy_setopt(
+      easy, CURLOPT_HTTP_VERSION,
+      static_cast<long>(fields != nullptr ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+  // With data and no function libcurl would take the fields for a part of the body.
+  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, fields != nullptr ? &AddField : nullptr);
+  curl_easy_setopt(easy, CURLOPT_HEADERDATA, fields);
 }
 
 void SetBody(CURL* easy, const std::string& body) {

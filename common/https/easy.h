@@ -31,8 +31,8 @@ using EasyPtr = std::unique_ptr<CURL, FreeEasy>;
 // CURL_ERROR_SIZE bytes and outlives it.
 EasyPtr MakeEasy(const Identity& identity, char* words);
 
-// HTTP/2, which a server that does not speak it refuses, or HTTP/1.1.
-void SetVersion(CURL* easy, bool http2);
+// HTTP/2, whose fields are added to `fields`, which stays the caller's; HTTP/1.1 when that is null.
+void SetHttp2(CURL* easy, Fields* fields);
 
 // Makes it a POST of these bytes, which stay the caller's.
 void SetBody(CURL* easy, const std::string& body);

@@ -22,12 +22,6 @@ std::size_t Exchange::Collect(char* data, std::size_t size, std::size_t count, v
   return size * count;
 }
 
-std::size_t Exchange::CollectField(char* line, std::size_t size, std::size_t count,
-                                   void* exchange) {
-  static_cast<Exchange*>(exchange)->fields_.Add({line, size * count});
-  return size * count;
-}
-
 CURLcode Exchange::Prepare(const Request& request) {
   CURL* const easy = easy_.get();
   if (easy == nullptr) return CURLE_FAILED_INIT;
@@ -41,10 +35,7 @@ CURLcode Exchange::Prepare(const Request& request) {
   } else {
     curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
   }
-  SetVersion(easy, request.http2);
-  // With data and no function libcurl would hand them to Collect.
-  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, request.http2 ? &Exchange::CollectField : nullptr);
-  curl_easy_setopt(easy, CURLOPT_HEADERDATA, request.http2 ? this : nullptr);
+  SetHttp2(easy, request.http2 ? &fields_ : nullptr);
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers_.get());
   curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, request.new_connection ? 1L : 0L);
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CurlMilliseconds(request.patience.connect));

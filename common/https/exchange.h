@@ -31,7 +31,6 @@ class Exchange {
 
  private:
   static std::size_t Collect(char* data, std::size_t size, std::size_t count, void* exchange);
-  static std::size_t CollectField(char* line, std::size_t size, std::size_t count, void* exchange);
 
   // libcurl's words for what went wrong.
   std::array<char, CURL_ERROR_SIZE> words_{};

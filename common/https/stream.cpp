@@ -23,11 +23,6 @@ std::size_t Pass(char* data, std::size_t size, std::size_t count, void* into) {
   return 0;
 }
 
-std::size_t Note(char* line, std::size_t size, std::size_t count, void* into) {
-  static_cast<Fields*>(into)->Add({line, size * count});
-  return size * count;
-}
-
 }  // namespace
 
 struct Stream::Handles {
@@ -69,10 +64,8 @@ std::optional<Outcome> Stream::Run(const std::string& url, const std::vector<std
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CurlMilliseconds(connect));
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Pass);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, &sink);
-  SetVersion(easy, true);
   Answer answer{};
-  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &Note);
-  curl_easy_setopt(easy, CURLOPT_HEADERDATA, &answer.fields);
+  SetHttp2(easy, &answer.fields);
   if (curl_multi_add_handle(multi, easy) != CURLM_OK) return failed(CURLE_FAILED_INIT);
 
   std::optional<Outcome> outcome;

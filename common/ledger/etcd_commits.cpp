@@ -37,11 +37,6 @@ void SetGuard(const Guard& guard, etcd::Compare& compare) {
   compare.set_mod_revision(FromRevision(unchanged.modified));
 }
 
-bool IsSociable(const Transaction& transaction) {
-  return !transaction.alone &&
-         std::max(transaction.guards.size(), transaction.writes.size()) <= kMostOperations;
-}
-
 Status SetPut(std::string_view key, BytesView value, const ValueSeal& seal, etcd::RequestOp& op) {
   TWINSEAL_ASSIGN_OR_RETURN(const Bytes sealed, seal.Seal(key, value));
   op.mutable_request_put()->set_key(std::string(key));
@@ -64,9 +59,13 @@ Result<EtcdCommit> EtcdCommit::Of(const Transaction& transaction, const ValueSea
     const auto& put = std::get<Put>(write);
     TWINSEAL_RETURN_IF_ERROR(SetPut(put.key, put.value, seal, op));
   }
-  commit.sociable_ = IsSociable(transaction);
   commit.bytes_ = commit.request_.ByteSizeLong();
   return commit;
+}
+
+bool EtcdCommit::IsSociable() const {
+  return !transaction_->alone &&
+         std::max(transaction_->guards.size(), transaction_->writes.size()) <= kMostOperations;
 }
 
 Result<etcd::TxnRequest> EtcdCommit::Request(std::size_t number, const ValueSeal& seal) const {
@@ -81,7 +80,7 @@ Result<etcd::TxnRequest> EtcdCommit::Request(std::size_t number, const ValueSeal
 
 bool EtcdCommitGroup::Fits(const EtcdCommit& commit) const {
   const Transaction& transaction = commit.transaction();
-  if (!commit.is_sociable() || !commits_.front()->is_sociable()) return false;
+  if (!commit.IsSociable() || !commits_.front()->IsSociable()) return false;
   if (commits_.size() == kMostTogether || bytes_ + commit.bytes() > kMostBytes) return false;
   const bool reads_theirs = std::ranges::any_of(
       transaction.guards, [&](const Guard& guard) { return written_.contains(KeyOf(guard)); });

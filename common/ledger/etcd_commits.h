@@ -24,7 +24,7 @@ class EtcdCommit {
   // As the one of that number in a group.
   Result<etcd::TxnRequest> Request(std::size_t number, const ValueSeal& seal) const;
   // Whether it may share its way with others.
-  bool is_sociable() const { return sociable_; }
+  bool IsSociable() const;
   std::size_t bytes() const { return bytes_; }
 
   Result<Outcome> outcome = Outcome{};  // Set when the group has been sent.
@@ -34,7 +34,6 @@ class EtcdCommit {
 
   const Transaction* transaction_;
   etcd::TxnRequest request_;  // But for the touches.
-  bool sociable_ = false;
   std::size_t bytes_ = 0;
 };
 

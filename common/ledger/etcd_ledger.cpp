@@ -76,7 +76,7 @@ class Engine final : public EtcdLedger {
   Result<Outcome> Commit(const Transaction& transaction) override {
     TWINSEAL_RETURN_IF_ERROR(CheckTransaction(transaction));
     TWINSEAL_ASSIGN_OR_RETURN(EtcdCommit commit, EtcdCommit::Of(transaction, seal_));
-    if (commit.is_sociable()) {
+    if (commit.IsSociable()) {
       commits_.Run(commit);
     } else {
       EtcdCommitGroup alone;
@@ -148,8 +148,7 @@ class Engine final : public EtcdLedger {
     etcd::TxnResponse response;
     TWINSEAL_RETURN_IF_ERROR(gateway_->Call("KV/Txn", request, response));
     // A member that was away may be behind; that the cluster is the one is all that is asked.
-    TWINSEAL_RETURN_IF_ERROR(guard_.Check(response.header().cluster_id(),
-                                          ToRevision(response.header().revision()), Revision{}));
+    TWINSEAL_RETURN_IF_ERROR(CheckAnswer(response, Revision{}));
     return response;
   }
 
@@ -172,8 +171,7 @@ class Engine final : public EtcdLedger {
     const auto took = std::chrono::steady_clock::now() - began;
     if (called.ok() || took >= patience) patience_.Took(took);
     TWINSEAL_RETURN_IF_ERROR(called);
-    TWINSEAL_RETURN_IF_ERROR(guard_.Check(response.header().cluster_id(),
-                                          ToRevision(response.header().revision()), at_least));
+    TWINSEAL_RETURN_IF_ERROR(CheckAnswer(response, at_least));
     return response;
   }
 
@@ -182,6 +180,11 @@ class Engine final : public EtcdLedger {
               Response& response) {
     TWINSEAL_ASSIGN_OR_RETURN(const Revision at_least, guard_.Before());
     TWINSEAL_RETURN_IF_ERROR(gateway_->Call(method, request, response));
+    return CheckAnswer(response, at_least);
+  }
+
+  template <typename Response>
+  Status CheckAnswer(const Response& response, Revision at_least) {
     return guard_.Check(response.header().cluster_id(), ToRevision(response.header().revision()),
                         at_least);
   }

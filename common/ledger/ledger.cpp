@@ -20,6 +20,16 @@ Error Bad(std::string_view why) {
                fmt::format("the ledger does not take the transaction: {}", why));
 }
 
+template <typename GetOne>
+Result<std::vector<std::optional<Entry>>> OneByOne(const std::vector<std::string>& keys,
+                                                   const GetOne& get_one) {
+  std::vector<std::optional<Entry>> entries;
+  for (const std::string& key : keys) {
+    TWINSEAL_ASSIGN_OR_RETURN(entries.emplace_back(), get_one(key));
+  }
+  return entries;
+}
+
 }  // namespace
 
 const std::string& KeyOf(const Guard& guard) {
@@ -75,20 +85,12 @@ Status CheckTransaction(const Transaction& transaction) {
 }
 
 Result<std::vector<std::optional<Entry>>> Ledger::GetAll(const std::vector<std::string>& keys) {
-  std::vector<std::optional<Entry>> entries;
-  for (const std::string& key : keys) {
-    TWINSEAL_ASSIGN_OR_RETURN(entries.emplace_back(), Get(key));
-  }
-  return entries;
+  return OneByOne(keys, [this](const std::string& key) { return Get(key); });
 }
 
 Result<std::vector<std::optional<Entry>>> Ledger::GetAllNearby(
     const std::vector<std::string>& keys) {
-  std::vector<std::optional<Entry>> entries;
-  for (const std::string& key : keys) {
-    TWINSEAL_ASSIGN_OR_RETURN(entries.emplace_back(), GetNearby(key));
-  }
-  return entries;
+  return OneByOne(keys, [this](const std::string& key) { return GetNearby(key); });
 }
 
 Result<Outcome> CommitForCertain(Ledger& ledger, const Transaction& transaction) {

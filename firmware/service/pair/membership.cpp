@@ -224,13 +224,10 @@ void Membership::KeepSighting() {
 void Membership::KeepRoom() {
   const Result<etcd::MemberStatus> own = AskMember();
   if (!own.ok() || !etcd::IsFull(*own) || steady_clock::now() < room_at_) return;
-  std::shared_ptr<etcd::Gateway> gateway;
-  {
-    const MutexLock lock(mutex_);
-    gateway = gateway_;
-  }
+  const Result<std::shared_ptr<etcd::Gateway>> open = Gateway();
+  if (!open.ok()) return;
   spdlog::warn("the ledger is full here; looking for room");
-  const Status made = etcd::MakeRoom(*gateway, *own, options_.quota_bytes);
+  const Status made = etcd::MakeRoom(**open, *own, options_.quota_bytes);
   room_at_ = steady_clock::now() + kRoomAgain;
   if (made.ok()) {
     spdlog::info("the ledger has room again, and takes changes as soon as it has at each place");
@@ -241,16 +238,14 @@ void Membership::KeepRoom() {
 
 // A new member gets its vote once it is level with the others; whoever sees it first gives it.
 void Membership::PromoteLearners() {
-  std::shared_ptr<etcd::Gateway> gateway;
-  {
-    const MutexLock lock(mutex_);
-    gateway = gateway_;
-  }
-  const Result<std::vector<etcd::ClusterMember>> members = etcd::Members(*gateway);
+  const Result<std::shared_ptr<etcd::Gateway>> open = Gateway();
+  if (!open.ok()) return;
+  etcd::Gateway& gateway = **open;
+  const Result<std::vector<etcd::ClusterMember>> members = etcd::Members(gateway);
   if (!members.ok()) return;
   for (const etcd::ClusterMember& member : *members) {
     if (!member.learner) continue;
-    if (etcd::Promote(*gateway, member.id).ok()) {
+    if (etcd::Promote(gateway, member.id).ok()) {
       spdlog::info("the ledger's member at {} has caught up and votes now", member.name);
     }
   }
@@ -281,12 +276,7 @@ bool Membership::IsOfNoPlace(const etcd::ClusterMember& member) const {
 }
 
 Status Membership::TryToReplaceMember(std::uint64_t lost, const std::string& peer_address) {
-  std::shared_ptr<etcd::Gateway> gateway;
-  {
-    const MutexLock lock(mutex_);
-    gateway = gateway_;
-  }
-  if (gateway == nullptr) return Error(Code::kUnavailable, "the ledger is not open yet");
+  TWINSEAL_ASSIGN_OR_RETURN(const std::shared_ptr<etcd::Gateway> gateway, Gateway());
   const std::string url = etcd::PeerUrl(peer_address);
   TWINSEAL_ASSIGN_OR_RETURN(const std::vector<etcd::ClusterMember> members,
                             etcd::Members(*gateway));
@@ -326,32 +316,24 @@ std::optional<etcd::MemberState> Membership::member() const {
   return member_->State();
 }
 
+Result<std::shared_ptr<etcd::Gateway>> Membership::Gateway() const {
+  const MutexLock lock(mutex_);
+  if (gateway_ == nullptr) return Error(Code::kUnavailable, "the ledger is not open yet");
+  return gateway_;
+}
+
 Result<etcd::MemberStatus> Membership::AskMember() {
-  std::shared_ptr<etcd::Gateway> gateway;
-  {
-    const MutexLock lock(mutex_);
-    gateway = gateway_;
-  }
-  if (gateway == nullptr) return Error(Code::kUnavailable, "the ledger is not open yet");
+  TWINSEAL_ASSIGN_OR_RETURN(const std::shared_ptr<etcd::Gateway> gateway, Gateway());
   return etcd::StatusOf(*gateway);
 }
 
 Result<std::vector<etcd::ClusterMember>> Membership::Members() {
-  std::shared_ptr<etcd::Gateway> gateway;
-  {
-    const MutexLock lock(mutex_);
-    gateway = gateway_;
-  }
-  if (gateway == nullptr) return Error(Code::kUnavailable, "the ledger is not open yet");
+  TWINSEAL_ASSIGN_OR_RETURN(const std::shared_ptr<etcd::Gateway> gateway, Gateway());
   return etcd::Members(*gateway);
 }
 
 Status Membership::HandOn(const std::function<bool(const std::string& place)>& wanted) {
-  std::shared_ptr<etcd::Gateway> gateway;
-  {
-    const MutexLock lock(mutex_);
-    gateway = gateway_;
-  }
+  TWINSEAL_ASSIGN_OR_RETURN(const std::shared_ptr<etcd::Gateway> gateway, Gateway());
   TWINSEAL_ASSIGN_OR_RETURN(const etcd::MemberStatus own, AskMember());
   if (own.leader_id != own.member_id) return Ok();
   TWINSEAL_ASSIGN_OR_RETURN(const std::vector<etcd::ClusterMember> members, Members());

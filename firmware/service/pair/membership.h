@@ -80,6 +80,8 @@ class Membership {
   Status OpenLedger(Deadline deadline);
   Result<etcd::MemberTls> MakeTls(Deadline deadline);
   void Tend();
+  // unavailable before the ledger is open.
+  Result<std::shared_ptr<etcd::Gateway>> Gateway() const TWINSEAL_EXCLUDES(mutex_);
   void KeepSighting();
   void PromoteLearners();
   bool IsOfNoPlace(const etcd::ClusterMember& member) const;

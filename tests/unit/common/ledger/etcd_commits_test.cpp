@@ -10,10 +10,9 @@ namespace {
 class EtcdCommitsTest : public testing::Test {
  protected:
   // Whether the second would go with the first.
-  static bool GoTogether(const Transaction& first, const Transaction& second) {
-    const ValueSeal seal = TestSeal();
-    EtcdCommit one = EtcdCommit::Of(first, seal).value();
-    EtcdCommit other = EtcdCommit::Of(second, seal).value();
+  bool GoTogether(const Transaction& first, const Transaction& second) const {
+    EtcdCommit one = EtcdCommit::Of(first, seal_).value();
+    EtcdCommit other = EtcdCommit::Of(second, seal_).value();
     EtcdCommitGroup group;
     EXPECT_TRUE(group.Add(one));
     return group.Add(other);
@@ -21,6 +20,8 @@ class EtcdCommitsTest : public testing::Test {
 
   const Transaction change_{{Absent{"/a"}, UnchangedSince{"/shared", Revision{3}}},
                             {Put{"/a", ToBytes("1")}, Touch{"/touched"}}};
+  const Transaction other_change_{{}, {Put{"/b", {}}, Touch{"/touched"}}};
+  const ValueSeal seal_ = TestSeal();
 };
 
 TEST_F(EtcdCommitsTest, ChangesOfDifferentKeysGoTogether) {
@@ -38,13 +39,11 @@ TEST_F(EtcdCommitsTest, NoneWritesWhatAnotherOneWritesOrGuards) {
 // What a group of commits is asked as: touches stand under each one's guards, and etcd's quota sees
 // that something is put.
 TEST_F(EtcdCommitsTest, EachTouchesAKeyOfItsOwn) {
-  const ValueSeal seal = TestSeal();
-  const Transaction second{{}, {Put{"/b", {}}, Touch{"/touched"}}};
-  EtcdCommit one = EtcdCommit::Of(change_, seal).value();
-  EtcdCommit other = EtcdCommit::Of(second, seal).value();
+  EtcdCommit one = EtcdCommit::Of(change_, seal_).value();
+  EtcdCommit other = EtcdCommit::Of(other_change_, seal_).value();
   EtcdCommitGroup group;
   ASSERT_TRUE(group.Add(one) && group.Add(other));
-  const etcd::TxnRequest request = group.Request(seal).value();
+  const etcd::TxnRequest request = group.Request(seal_).value();
   ASSERT_EQ(request.success_size(), 3);
   EXPECT_EQ(request.success(0).request_txn().success(1).request_put().key(), "/touched/0");
   EXPECT_EQ(request.success(1).request_txn().success(1).request_put().key(), "/touched/1");
@@ -69,10 +68,8 @@ TEST_F(EtcdCommitsTest, LargeOnesGoAlone) {
 }
 
 TEST_F(EtcdCommitsTest, AnAnswerToSomethingElseIsNoOutcome) {
-  const ValueSeal seal = TestSeal();
-  const Transaction second{{}, {Put{"/b", {}}, Touch{"/touched"}}};
-  EtcdCommit one = EtcdCommit::Of(change_, seal).value();
-  EtcdCommit other = EtcdCommit::Of(second, seal).value();
+  EtcdCommit one = EtcdCommit::Of(change_, seal_).value();
+  EtcdCommit other = EtcdCommit::Of(other_change_, seal_).value();
   EtcdCommitGroup group;
   ASSERT_TRUE(group.Add(one) && group.Add(other));
   etcd::TxnResponse response;
