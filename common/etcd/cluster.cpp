@@ -139,7 +139,7 @@ Status Disarm(Gateway& gateway, const MemberAlarm& alarm) {
 Status Defragment(Gateway& gateway, std::size_t endpoint) {
   DefragmentResponse response;
   return gateway.CallAt(endpoint, "Maintenance/Defragment", DefragmentRequest(), response,
-                        kDefragmentTime);
+                        {.timeout = kDefragmentTime});
 }
 
 std::string PeerUrl(const std::string& peer_address) {

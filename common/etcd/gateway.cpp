@@ -21,8 +21,13 @@ Status ReadAnswer(https::Answer& answer, google::protobuf::Message& response) {
 
 }  // namespace
 
+bool IsLeaderChange(const Error& error) {
+  return error.code() == Code::kUnavailable &&
+         error.origin().find("leader changed") != std::string::npos;
+}
+
 Gateway::Gateway(GatewayOptions options)
-    : options_(std::move(options)), transfers_(options_.identity, kMaxAnswerBytes) {}
+    : options_(std::move(options)), races_(options_.identity, kMaxAnswerBytes) {}
 
 Result<std::unique_ptr<Gateway>> Gateway::Create(GatewayOptions options) {
   if (options.endpoints.empty())
@@ -38,7 +43,7 @@ Status Gateway::Call(std::string_view method, const google::protobuf::Message& r
   const std::size_t first = preferred();
   for (std::size_t i = 0; i < options_.endpoints.size(); ++i) {
     const std::size_t endpoint = (first + i) % options_.endpoints.size();
-    Tried tried = Try(endpoint, method, body, response, options_.call_timeout);
+    Tried tried = Try(endpoint, method, body, response, {});
     if (tried.reached) {
       preferred_.store(endpoint, std::memory_order_relaxed);
       return std::move(tried.status);
@@ -50,10 +55,9 @@ Status Gateway::Call(std::string_view method, const google::protobuf::Message& r
 
 Status Gateway::CallAt(std::size_t endpoint, std::string_view method,
                        const google::protobuf::Message& request,
-                       google::protobuf::Message& response,
-                       std::optional<std::chrono::milliseconds> timeout) {
+                       google::protobuf::Message& response, const Wait& wait) {
   TWINSEAL_ASSIGN_OR_RETURN(const std::string body, ToFrame(request));
-  return Try(endpoint, method, body, response, timeout.value_or(options_.call_timeout)).status;
+  return Try(endpoint, method, body, response, wait).status;
 }
 
 void Gateway::Pass(std::size_t endpoint) {
@@ -61,18 +65,29 @@ void Gateway::Pass(std::size_t endpoint) {
 }
 
 Gateway::Tried Gateway::Try(std::size_t endpoint, std::string_view method, const std::string& body,
-                            google::protobuf::Message& response,
-                            std::chrono::milliseconds timeout) {
+                            google::protobuf::Message& response, const Wait& wait) {
   https::Request request{CallUrl(options_.endpoints[endpoint], method),
                          CallHeaders(),
                          &body,
-                         {timeout, options_.connect_timeout}};
+                         {wait.timeout.value_or(options_.call_timeout), options_.connect_timeout}};
   request.http2 = true;
-  https::Outcome outcome = transfers_.Take()->Run(request);
+  https::Outcome outcome = Run(request, wait);
   if (const auto* const failure = std::get_if<https::Failure>(&outcome)) {
     return {ErrorOf(options_.endpoints[endpoint], *failure), failure->connected};
   }
   return {ReadAnswer(std::get<https::Answer>(outcome), response), true};
+}
+
+https::Outcome Gateway::Run(const https::Request& request, const Wait& wait) {
+  constexpr std::chrono::milliseconds kAskEvery{50};
+  constexpr std::size_t kOnly = 0;
+  const auto race = races_.Take();
+  race->Enter(kOnly, request);
+  while (true) {
+    auto finish = race->Next(std::chrono::steady_clock::now() + kAskEvery);
+    if (finish) return std::move(finish->outcome);
+    if (wait.worthwhile && !wait.worthwhile()) return race->Leave(kOnly).outcome;
+  }
 }
 
 }  // namespace twinseal::etcd

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 
 #include "common/base/result.h"
 #include "common/https/pool.h"
+#include "common/https/race.h"
 
 namespace google::protobuf {
 class Message;
@@ -26,6 +28,16 @@ struct GatewayOptions {
   std::chrono::milliseconds connect_timeout{1'000};
 };
 
+// How one call is waited for.
+struct Wait {
+  std::optional<std::chrono::milliseconds> timeout = std::nullopt;  // Else the gateway's.
+  // Asked by the thread that waits, twenty times a second: no gives the call up.
+  std::function<bool()> worthwhile = nullptr;
+};
+
+// Whether etcd gave up a read because its leader has changed: the new one answers it.
+bool IsLeaderChange(const Error& error);
+
 // Keeps connections open between calls. Thread-safe; each call that runs at the same time as
 // another has a connection of its own.
 class Gateway {
@@ -40,10 +52,10 @@ class Gateway {
   // room left.
   Status Call(std::string_view method, const google::protobuf::Message& request,
               google::protobuf::Message& response);
-  // The same at one member, tried once, for call_timeout unless another time is given.
+  // The same at one member, tried once. Given up, it is unavailable.
   Status CallAt(std::size_t endpoint, std::string_view method,
                 const google::protobuf::Message& request, google::protobuf::Message& response,
-                std::optional<std::chrono::milliseconds> timeout = std::nullopt);
+                const Wait& wait = {});
 
   const GatewayOptions& options() const { return options_; }
   // Of the endpoint that answered last, or after Pass() the one behind it.
@@ -59,11 +71,12 @@ class Gateway {
     bool reached;
   };
   Tried Try(std::size_t endpoint, std::string_view method, const std::string& body,
-            google::protobuf::Message& response, std::chrono::milliseconds timeout);
+            google::protobuf::Message& response, const Wait& wait);
+  https::Outcome Run(const https::Request& request, const Wait& wait);
 
   const GatewayOptions options_;
   std::atomic<std::size_t> preferred_{0};
-  https::TransferPool transfers_;
+  https::Pool<https::Race> races_;
 };
 
 }  // namespace twinseal::etcd

@@ -18,7 +18,7 @@ Status Compact(Gateway& gateway, std::uint64_t revision) {
   request.set_revision(static_cast<std::int64_t>(revision));
   request.set_physical(true);
   CompactionResponse response;
-  const Status done = gateway.CallAt(0, "KV/Compact", request, response, kCompactTime);
+  const Status done = gateway.CallAt(0, "KV/Compact", request, response, {.timeout = kCompactTime});
   // Somebody else was first.
   return done.ok() || done.error().code() == Code::kOutOfRange ? Ok() : done;
 }

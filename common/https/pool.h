@@ -81,6 +81,4 @@ class Pool {
   std::deque<Idle> idle_ TWINSEAL_GUARDED_BY(mutex_);
 };
 
-using TransferPool = Pool<Transfer>;
-
 }  // namespace twinseal::https

@@ -13,7 +13,7 @@
 #include "common/ledger/etcd_feed.h"
 #include "common/ledger/etcd_range.h"
 #include "common/ledger/etcd_reads.h"
-#include "common/ledger/patience.h"
+#include "common/ledger/leader_term.h"
 
 namespace twinseal::ledger {
 namespace {
@@ -35,6 +35,16 @@ etcd::RangeRequest OneKeyAt(Revision revision) {
 // What waits for a free line goes together. With fewer lines more go together, and wait longer for
 // those that are on their way to a distant leader.
 constexpr std::size_t kLines = 4;
+
+// One election may make two: the witness, when it was elected, hands on its leadership.
+constexpr int kMostLeaderChanges = 3;
+
+// After which a commit is better asked again; a large one takes a disk its time.
+std::chrono::milliseconds AnswerTime(std::size_t bytes) {
+  constexpr std::chrono::milliseconds kSmall{600};
+  constexpr std::size_t kBytesPerMillisecond = 500;
+  return kSmall + std::chrono::milliseconds(bytes / kBytesPerMillisecond);
+}
 
 class Engine final : public EtcdLedger {
  public:
@@ -164,27 +174,33 @@ class Engine final : public EtcdLedger {
     TWINSEAL_ASSIGN_OR_RETURN(const etcd::TxnRequest request, group.Request(seal_));
     TWINSEAL_ASSIGN_OR_RETURN(const Revision at_least, guard_.Before());
     etcd::TxnResponse response;
-    const auto began = std::chrono::steady_clock::now();
-    const auto patience = patience_.For(request.ByteSizeLong());
-    const Status called =
-        gateway_->CallAt(gateway_->preferred(), "KV/Txn", request, response, patience);
-    const auto took = std::chrono::steady_clock::now() - began;
-    if (called.ok() || took >= patience) patience_.Took(took);
-    TWINSEAL_RETURN_IF_ERROR(called);
+    const std::size_t endpoint = gateway_->preferred();
+    const std::uint64_t term = term_.latest();
+    TWINSEAL_RETURN_IF_ERROR(
+        gateway_->CallAt(endpoint, "KV/Txn", request, response,
+                         {.timeout = AnswerTime(request.ByteSizeLong()),
+                          .worthwhile = [&] { return !term_.HasPassed(term, endpoint); }}));
     TWINSEAL_RETURN_IF_ERROR(CheckAnswer(response, at_least));
     return response;
   }
 
+  // What may be asked twice.
   template <typename Response>
   Status Call(std::string_view method, const google::protobuf::Message& request,
               Response& response) {
     TWINSEAL_ASSIGN_OR_RETURN(const Revision at_least, guard_.Before());
-    TWINSEAL_RETURN_IF_ERROR(gateway_->Call(method, request, response));
+    Status called = gateway_->Call(method, request, response);
+    for (int again = 0; !called.ok() && etcd::IsLeaderChange(called.error()); ++again) {
+      if (again == kMostLeaderChanges) break;
+      called = gateway_->Call(method, request, response);
+    }
+    TWINSEAL_RETURN_IF_ERROR(called);
     return CheckAnswer(response, at_least);
   }
 
   template <typename Response>
   Status CheckAnswer(const Response& response, Revision at_least) {
+    term_.Saw(response.header().raft_term());
     return guard_.Check(response.header().cluster_id(), ToRevision(response.header().revision()),
                         at_least);
   }
@@ -240,7 +256,7 @@ class Engine final : public EtcdLedger {
   const std::unique_ptr<etcd::Gateway> gateway_;
   const ValueSeal seal_;
   ClusterGuard guard_;
-  Patience patience_;
+  LeaderTerm term_{*gateway_};
   std::string version_;
   Together<EtcdReadGroup> reads_{kLines, [this](EtcdReadGroup& group) { SendReads(group); }};
   Together<EtcdReadGroup> reads_nearby_{kLines,

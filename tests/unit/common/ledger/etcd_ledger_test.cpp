@@ -60,6 +60,19 @@ TEST_F(EtcdLedgerTest, ACallThatHangsEndsAndItsOutcomeIsUnknown) {
   EXPECT_EQ(ToString(ledger_->Get("/a").value()->value), "x");
 }
 
+TEST_F(EtcdLedgerTest, ACallThatIsNotWorthwhileAnyMoreIsGivenUp) {
+  const auto gateway = etcd::Gateway::Create(member_.options()).value();
+  member_.Suspend();
+  int asked = 0;
+  etcd::StatusResponse status;
+  const Status given_up = gateway->CallAt(
+      0, "Maintenance/Status", etcd::StatusRequest(), status,
+      {.timeout = std::chrono::hours(1), .worthwhile = [&] { return ++asked < 3; }});
+  EXPECT_EQ(given_up.error().code(), Code::kUnavailable);
+  EXPECT_EQ(asked, 3);
+  member_.Resume();
+}
+
 TEST_F(EtcdLedgerTest, AFeedGoesOnWhenItsMemberComesBack) {
   Open();
   const Revision first = MustPut("/a");
