@@ -20,8 +20,8 @@ struct Options {
   std::string proxy;         // "http://HOST:PORT": the way to the other places; empty: straight.
   std::filesystem::path ready_file;  // Empty: none is written.
   std::string etcd_program = "etcd";
-  unsigned heartbeat_ms = 80;
-  unsigned election_ms = 450;
+  unsigned heartbeat_ms = 60;
+  unsigned election_ms = 300;
   unsigned ledger_quota_mib = 8'192;
   std::string log_level = "info";
 };

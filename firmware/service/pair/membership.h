@@ -29,8 +29,8 @@ struct MembershipOptions {
   std::string peer_listen;
   std::vector<std::string> names;  // Besides the host of the peer address, for its certificate.
   std::string proxy;
-  std::chrono::milliseconds heartbeat{80};
-  std::chrono::milliseconds election{450};
+  std::chrono::milliseconds heartbeat{60};
+  std::chrono::milliseconds election{300};
   std::uint64_t quota_bytes = std::uint64_t{8} << 30;
 };
 

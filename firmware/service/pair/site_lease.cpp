@@ -16,7 +16,7 @@ using std::chrono::steady_clock;
 
 // Half of the lease, so that one look may take as long as the other half. Each costs all members of
 // the ledger some work.
-constexpr milliseconds kLookEvery{400};
+constexpr milliseconds kLookEvery{350};
 // For the view to have what the look has found; it is told by the same member.
 constexpr milliseconds kCatchUp{500};
 

@@ -38,8 +38,8 @@ struct Options {
   std::string proxy;         // "http://HOST:PORT": the way to the other places; empty: straight.
   std::vector<std::string> ledger_names;
   std::string etcd_program = "etcd";
-  unsigned heartbeat_ms = 80;
-  unsigned election_ms = 450;
+  unsigned heartbeat_ms = 60;
+  unsigned election_ms = 300;
   unsigned ledger_quota_mib = 8'192;
 
   int pin_fd = -1;
