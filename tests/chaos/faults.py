@@ -13,7 +13,6 @@ from bench_sites.errors import BenchError
 from bench_sites.layout import AGENT
 from support.surroundings import change_surroundings
 
-from .stutter import Stutter
 
 FULL_DISK_FILE_BYTES = 64 * 1024
 # Less than a ledger has after some minutes of changes.
@@ -41,15 +40,7 @@ class Act:
         return f"{' with '.join(fault.words() for fault in self.faults)}, {self.hold_seconds:.1f} s"
 
 
-class Scene:
-    """Where faults happen: the bench, and what goes on happening to it."""
-
-    def __init__(self, bench: Bench):
-        self.bench = bench
-        self.stutters: dict[str, Stutter] = {}
-
-
-Harm = Callable[[Scene, tuple[str, ...]], None]
+Harm = Callable[[Bench, tuple[str, ...]], None]
 
 
 @dataclass(frozen=True)
@@ -84,84 +75,75 @@ def _two_places(chance: random.Random, sites: list[str]) -> tuple[str, ...]:
     return tuple(chance.sample([*sites, AGENT], 2))
 
 
-def _start(scene: Scene, where: tuple[str, ...]) -> None:
-    place = scene.bench.place(where[0])
+def _start(bench: Bench, where: tuple[str, ...]) -> None:
+    place = bench.place(where[0])
     place.resume_all()
     place.start(wait=False)
 
 
-def _kill_process(scene: Scene, where: tuple[str, ...]) -> None:
-    scene.bench.place(where[0]).kill_one(where[1])
+def _kill_process(bench: Bench, where: tuple[str, ...]) -> None:
+    bench.place(where[0]).kill_one(where[1])
 
 
-def _suspend(scene: Scene, where: tuple[str, ...]) -> None:
+def _suspend(bench: Bench, where: tuple[str, ...]) -> None:
     try:
-        scene.bench.place(where[0]).suspend(*where[1:])
+        bench.place(where[0]).suspend(*where[1:])
     except BenchError:
         pass  # Another fault has killed it.
 
 
 def _cut(one_way: bool) -> Harm:
-    return lambda scene, where: faults.partition(scene.bench, list(where), one_way) and None
+    return lambda bench, where: faults.partition(bench, list(where), one_way) and None
 
 
-def _heal_links(scene: Scene, where: tuple[str, ...]) -> None:
-    faults.heal(scene.bench, list(where))
+def _heal_links(bench: Bench, where: tuple[str, ...]) -> None:
+    faults.heal(bench, list(where))
 
 
-def _power_cut(scene: Scene, where: tuple[str, ...]) -> None:
+def _power_cut(bench: Bench, where: tuple[str, ...]) -> None:
     """Nobody sees connections end: the links are cut before the processes die."""
-    scene.bench.network.change(lambda plan: plan.change(plan.directed([where[0]], clients=True), cut=True))
-    scene.bench.place(where[0]).kill()
+    bench.network.change(lambda plan: plan.change(plan.directed([where[0]], clients=True), cut=True))
+    bench.place(where[0]).kill()
 
 
-def _power_back(scene: Scene, where: tuple[str, ...]) -> None:
-    scene.bench.network.change(lambda plan: plan.change(plan.directed([where[0]], clients=True), cut=False))
-    _start(scene, where)
+def _power_back(bench: Bench, where: tuple[str, ...]) -> None:
+    bench.network.change(lambda plan: plan.change(plan.directed([where[0]], clients=True), cut=False))
+    _start(bench, where)
 
 
-def _fill_disk(scene: Scene, where: tuple[str, ...]) -> None:
+def _fill_disk(bench: Bench, where: tuple[str, ...]) -> None:
     """Limits the size of files, which meets a write as a full disk does. Small files, as the emulated HSM's, still
     fit."""
-    _limit_files(scene, where[0], FULL_DISK_FILE_BYTES)
+    _limit_files(bench, where[0], FULL_DISK_FILE_BYTES)
 
 
-def _free_disk(scene: Scene, where: tuple[str, ...]) -> None:
-    _limit_files(scene, where[0], resource.RLIM_INFINITY)
-    _start(scene, where)
+def _free_disk(bench: Bench, where: tuple[str, ...]) -> None:
+    _limit_files(bench, where[0], resource.RLIM_INFINITY)
+    _start(bench, where)
 
 
-def _limit_files(scene: Scene, name: str, size: int) -> None:
-    process = scene.bench.place(name).process()
+def _limit_files(bench: Bench, name: str, size: int) -> None:
+    process = bench.place(name).process()
     for pid in process.session():
         with contextlib.suppress(ProcessLookupError):
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
-def _slow_disk(scene: Scene, where: tuple[str, ...]) -> None:
-    change_surroundings(scene.bench.place(where[0]), sync_delay_seconds=0.05)
+def _slow_disk(bench: Bench, where: tuple[str, ...]) -> None:
+    change_surroundings(bench.place(where[0]), sync_delay_seconds=0.05)
 
 
-def _plain_surroundings(scene: Scene, where: tuple[str, ...]) -> None:
-    change_surroundings(scene.bench.place(where[0]))
-
-
-def _stutter(scene: Scene, where: tuple[str, ...]) -> None:
-    scene.stutters[where[0]] = Stutter(scene.bench.place(where[0]))
-
-
-def _end_stutter(scene: Scene, where: tuple[str, ...]) -> None:
-    scene.stutters.pop(where[0]).end()
-    _start(scene, where)
+def _plain_surroundings(bench: Bench, where: tuple[str, ...]) -> None:
+    change_surroundings(bench.place(where[0]))
 
 
 def _clock(seconds: float) -> Harm:
-    return lambda scene, where: change_surroundings(scene.bench.place(where[0]), clock_offset_seconds=seconds)
+    return lambda bench, where: change_surroundings(bench.place(where[0]), clock_offset_seconds=seconds)
 
 
-def _old_copy(scene: Scene, where: tuple[str, ...]) -> None:
+def _old_copy(bench: Bench, where: tuple[str, ...]) -> None:
     """Its files are put back as they were before its last start."""
-    site = scene.bench.site(where[0])
+    site = bench.site(where[0])
     site.kill()
     old, newest = site.files.data.with_name("data.old"), site.files.data.with_name("data.newest")
     shutil.copytree(site.files.data, old)
@@ -172,45 +154,45 @@ def _old_copy(scene: Scene, where: tuple[str, ...]) -> None:
     site.start(wait=False)
 
 
-def _newest_back(scene: Scene, where: tuple[str, ...]) -> None:
-    site = scene.bench.site(where[0])
+def _newest_back(bench: Bench, where: tuple[str, ...]) -> None:
+    site = bench.site(where[0])
     if not site.not_ready():
         raise BenchError(f"Site {site.name} serves with an old copy of its files.")
     site.kill()
     shutil.rmtree(site.files.data)
     site.files.data.with_name("data.newest").rename(site.files.data)
-    _start(scene, where)
+    _start(bench, where)
 
 
-def _wipe(scene: Scene, where: tuple[str, ...]) -> None:
-    scene.bench.site(where[0]).wipe()
+def _wipe(bench: Bench, where: tuple[str, ...]) -> None:
+    bench.site(where[0]).wipe()
 
 
-def _replace(scene: Scene, where: tuple[str, ...]) -> None:
-    scene.bench.replace(where[0])
+def _replace(bench: Bench, where: tuple[str, ...]) -> None:
+    bench.replace(where[0])
 
 
-def _reach_quota(scene: Scene, _: tuple[str, ...]) -> None:
-    _restart_in_turn(scene, ledger_quota_mib=SMALL_QUOTA_MIB)
+def _reach_quota(bench: Bench, _: tuple[str, ...]) -> None:
+    _restart_in_turn(bench, ledger_quota_mib=SMALL_QUOTA_MIB)
 
 
-def _raise_quota(scene: Scene, _: tuple[str, ...]) -> None:
-    _restart_in_turn(scene)
+def _raise_quota(bench: Bench, _: tuple[str, ...]) -> None:
+    _restart_in_turn(bench)
 
 
-def _restart_in_turn(scene: Scene, **settings: int) -> None:
-    for place in scene.bench.places():
+def _restart_in_turn(bench: Bench, **settings: int) -> None:
+    for place in bench.places():
         place.write_config(**settings)
         place.stop()
         place.start()
 
 
 def _change_links(**changes: float) -> Harm:
-    return lambda scene, where: faults.change_links(scene.bench, list(where), **changes) and None
+    return lambda bench, where: faults.change_links(bench, list(where), **changes) and None
 
 
 KINDS: dict[str, Kind] = {
-    "kill": Kind(4, _a_place, lambda scene, where: scene.bench.place(where[0]).kill(), _start),
+    "kill": Kind(4, _a_place, lambda bench, where: bench.place(where[0]).kill(), _start),
     "kill-process": Kind(6, _a_process, _kill_process, _start),
     "power-cut": Kind(3, _a_place, _power_cut, _power_back),
     "stop": Kind(4, _a_place, _suspend, _start),
@@ -220,8 +202,7 @@ KINDS: dict[str, Kind] = {
     "isolate": Kind(4, _a_place, _cut(one_way=False), _heal_links),
     "isolate-one-way": Kind(2, _a_place, _cut(one_way=True), _heal_links),
     "delay": Kind(2, _nowhere, _change_links(delay_ms=40.0), _change_links(delay_ms=0.0)),
-    "slow-disk": Kind(2, _one_site, _slow_disk, _plain_surroundings),
-    "slow-ledger": Kind(2, _a_place, _stutter, _end_stutter),
+    "slow-disk": Kind(4, _a_place, _slow_disk, _plain_surroundings),
     "full-disk": Kind(2, _one_site, _fill_disk, _free_disk),
     # The until-times of answers are told by the sites' clocks: with another fault beside, one could not be read.
     "clock-forward": Kind(1, _one_site, _clock(3600.0), _plain_surroundings, alone=True),
@@ -259,11 +240,11 @@ class Schedule:
         return Fault(kind, KINDS[kind].choose(chance, self.sites))
 
 
-def inject(scene: Scene, act: Act) -> None:
+def inject(bench: Bench, act: Act) -> None:
     for fault in act.faults:
-        KINDS[fault.kind].inject(scene, fault.where)
+        KINDS[fault.kind].inject(bench, fault.where)
 
 
-def heal(scene: Scene, act: Act) -> None:
+def heal(bench: Bench, act: Act) -> None:
     for fault in act.faults:
-        KINDS[fault.kind].heal(scene, fault.where)
+        KINDS[fault.kind].heal(bench, fault.where)

@@ -25,7 +25,7 @@ from support.surroundings import surroundings_of
 
 from .certifier import Certifier
 from .clients import Changer, Client, Creator, KeyPlan, Signer, Steady, Worker
-from .faults import KINDS, Act, Scene, Schedule, heal, inject
+from .faults import KINDS, Act, Schedule, heal, inject
 from .history import History
 
 READY_PATIENCE_SECONDS = 60.0
@@ -50,7 +50,6 @@ class ChaosError(Exception):
 class Run:
     def __init__(self, bench: Bench, history: History, options: argparse.Namespace):
         self._bench, self._history, self._options = bench, history, options
-        self._scene = Scene(bench)
         self._sites = bench.files.site_names()
         self._stop = threading.Event()
         self._workers: list[Worker] = []
@@ -147,9 +146,9 @@ class Run:
 
     def _perform_act(self, act: Act) -> None:
         try:
-            inject(self._scene, act)
+            inject(self._bench, act)
             time.sleep(act.hold_seconds)
-            heal(self._scene, act)
+            heal(self._bench, act)
         except BenchError as error:
             raise ChaosError(f"During {act.words()}: {error}") from error
         healed = time.monotonic()
@@ -210,7 +209,7 @@ def _run(options: argparse.Namespace) -> int:
         raise BenchError(f"{folder} is not empty. Name another with --folder, or say --overwrite.")
     folder.mkdir(parents=True, exist_ok=True)
     if "TWINSEAL_PROGRAMS" not in os.environ:
-        build_with_tests("twinseal_surroundings")
+        build_with_tests("twinseal_surroundings", "twinseal-surrounded")
     bench = Bench(BenchFiles(folder / "bench"))
     print(f"Seed {options.seed}: faults for {options.minutes:g} minutes. All files are in {folder}.", flush=True)
     fine = False

@@ -38,6 +38,14 @@ class MachineFaults(PairTest):
             for site in sites:
                 self.sign(site, key)
 
+    def test_all_processes_of_a_site_are_in_its_surroundings(self):
+        etcd = self.site("a").process_named("etcd")
+        filtered = Path(f"/proc/{etcd.pid}/status").read_text()
+        self.assertRegex(filtered, r"(?m)^Seccomp:\s+2$")
+        for name in ("core", "twinseald"):
+            loaded = Path(f"/proc/{self.site('a').process_named(name).pid}/maps").read_text()
+            self.assertIn("libtwinseal_surroundings.so", loaded)
+
     def test_a_clock_that_is_an_hour_off(self):
         self.make_key("clock")
         for offset in (HOUR, -HOUR):

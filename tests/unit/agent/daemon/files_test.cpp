@@ -129,7 +129,7 @@ TEST_F(FilesTest, TheConfigurationIsRead) {
   EXPECT_EQ(options->port, 9443);
   EXPECT_EQ(options->peer_address, "0.0.0.0:2380");
   EXPECT_EQ(options->heartbeat_ms, 50U);
-  EXPECT_EQ(options->election_ms, 450U);
+  EXPECT_EQ(options->election_ms, 300U);
 }
 
 TEST_F(FilesTest, AWrongConfigurationIsWrongUsage) {
