@@ -7,19 +7,13 @@ namespace twinseal::service {
 using std::chrono::steady_clock;
 
 bool Maintenance::Is(v1::SiteStanding::Standing standing) const {
-  const std::map<std::string, SeenStanding> standings = lease_.standings();
-  const auto own = standings.find(site_.text());
-  const auto now =
-      own == standings.end() ? v1::SiteStanding::ACTIVE : own->second.standing.standing();
-  return now == standing;
+  return StandingIn(lease_.standings(), site_.text()) == standing;
 }
 
 Status Maintenance::CheckOthers() const {
-  const std::map<std::string, SeenStanding> standings = lease_.standings();
+  const SeenStandings standings = lease_.standings();
   for (const auto& [site, contact] : barrier_.contacts()) {
-    const auto seen = standings.find(site);
-    const bool active =
-        seen == standings.end() || seen->second.standing.standing() == v1::SiteStanding::ACTIVE;
+    const bool active = StandingIn(standings, site) == v1::SiteStanding::ACTIVE;
     if (active && contact.reachable) return Ok();
   }
   return Error(Code::kFailedPrecondition,
@@ -39,11 +33,15 @@ Status Maintenance::Write(v1::SiteStanding::Standing standing, Deadline deadline
       own.ParseFromArray(before->value.data(), static_cast<int>(before->value.size()));
     }
     if (own.standing() != standing) {
-      own.set_standing(standing);
-      own.set_since_unix_ms(clock_());
       ledger::Transaction transaction;
       transaction.guards.push_back(ledger::AsRead(path, before));
-      transaction.writes.push_back(ledger::Put{path, ToBytes(own.SerializeAsString())});
+      if (standing == v1::SiteStanding::ACTIVE) {
+        transaction.writes.push_back(ledger::Remove{path});
+      } else {
+        own.set_standing(standing);
+        own.set_since_unix_ms(clock_());
+        transaction.writes.push_back(ledger::Put{path, ToBytes(own.SerializeAsString())});
+      }
       TWINSEAL_ASSIGN_OR_RETURN([[maybe_unused]] const ledger::Outcome outcome,
                                 ledger_.Commit(transaction));
     }

@@ -90,7 +90,7 @@ Barrier::Terms PairBarrier::Prepare(ledger::Transaction& change) {
   change.writes.push_back(ledger::Touch{std::string(kChangedPath)});
   const SiteLease* const own = lease();
   if (own == nullptr) return terms;
-  const std::map<std::string, SeenStanding> standings = own->standings();
+  const SeenStandings standings = own->standings();
   for (const auto& [site, progress] : others()) {
     const auto seen = standings.find(site);
     if (seen == standings.end() || !OutForCertain(seen->second)) continue;
@@ -122,7 +122,7 @@ std::vector<v1::UninformedSite> PairBarrier::Await(const Terms& terms, const v1:
     one.set_may_sign_until_unix_ms(clock_() + milliseconds(rule.isolation + kLease).count());
   };
   const SiteLease* const own = lease();
-  const auto standings = own == nullptr ? std::map<std::string, SeenStanding>() : own->standings();
+  const SeenStandings standings = own == nullptr ? SeenStandings() : own->standings();
   for (const auto& [site, progress] : others()) {
     // One that has not heard of what was before may act by what was before that.
     const bool is_new = before.key_id().empty();
@@ -133,7 +133,7 @@ std::vector<v1::UninformedSite> PairBarrier::Await(const Terms& terms, const v1:
     // later.
     const bool harmless = is_new || (before.state() != v1::ENABLED && knows);
     if (std::ranges::find(terms.out, site) != terms.out.end()) {
-      const bool suspended = standings.at(site).standing.standing() == v1::SiteStanding::SUSPENDED;
+      const bool suspended = StandingIn(standings, site) == v1::SiteStanding::SUSPENDED;
       if (suspended && !harmless) name(site, rule);
       continue;
     }
@@ -154,17 +154,16 @@ void PairBarrier::Suspend(const std::string& site, const OtherSite::Contact& con
     ledger = ledger_;
     lease = lease_;
   }
-  const std::map<std::string, SeenStanding> standings = lease->standings();
-  const auto seen = standings.find(site);
-  const bool known = seen != standings.end();
-  if (known && seen->second.standing.standing() != v1::SiteStanding::ACTIVE) return;
+  const SeenStandings standings = lease->standings();
+  if (StandingIn(standings, site) != v1::SiteStanding::ACTIVE) return;
   v1::SiteStanding suspended;
   suspended.set_standing(v1::SiteStanding::SUSPENDED);
   suspended.set_since_unix_ms(clock_());
+  const auto seen = standings.find(site);
   ledger::Transaction transaction;
   const std::string path = StandingPath(site);
   transaction.guards.push_back(
-      ledger::AsRead(path, known ? seen->second.modified : ledger::Revision{}));
+      ledger::AsRead(path, seen != standings.end() ? seen->second.modified : ledger::Revision{}));
   transaction.writes.push_back(ledger::Put{path, ToBytes(suspended.SerializeAsString())});
   const Result<ledger::Outcome> outcome = ledger->Commit(transaction);
   if (outcome.ok() && outcome->committed) {

@@ -70,7 +70,7 @@ void PairView::DescribeLedger(v1::GetPairResponse& response) const {
 }
 
 void PairView::DescribeSites(v1::GetPairResponse& response) const {
-  const std::map<std::string, SeenStanding> standings = paired_->lease.standings();
+  const SeenStandings standings = paired_->lease.standings();
   const std::map<std::string, OtherSite::Contact> contacts = paired_->barrier.contacts();
   for (const v1::Place& place : response.config().places()) {
     if (place.witness()) continue;

@@ -22,6 +22,11 @@ constexpr milliseconds kCatchUp{500};
 
 }  // namespace
 
+v1::SiteStanding::Standing StandingIn(const SeenStandings& standings, const std::string& site) {
+  const auto seen = standings.find(site);
+  return seen == standings.end() ? v1::SiteStanding::ACTIVE : seen->second.standing.standing();
+}
+
 SiteLease::SiteLease(SiteName site, ledger::Ledger& ledger, Applied& applied, WallClock clock,
                      BootTime boot_time)
     : site_(std::move(site)),
@@ -92,7 +97,7 @@ void SiteLease::LookOnce() {
   if (!applied_.WaitUntil(changed, steady_clock::now() + kCatchUp)) return;
   // What else was written since is no key's.
   applied_.Advance(found->revision);
-  const std::map<std::string, SeenStanding> now = standings();
+  const SeenStandings now = standings();
   const auto own = now.find(site_.text());
   if (own == now.end() || own->second.standing.standing() == v1::SiteStanding::ACTIVE) {
     return Grant(began);
@@ -104,13 +109,12 @@ void SiteLease::LookOnce() {
 }
 
 // The view is level with the ledger; the next look, which finds the site active, grants the lease.
+// A ledger that is full still takes it: nothing is put.
 Status SiteLease::Reinstate(const SeenStanding& own) {
-  v1::SiteStanding active;
-  active.set_since_unix_ms(clock_());
   ledger::Transaction transaction;
   const std::string path = StandingPath(site_.text());
   transaction.guards.push_back(ledger::UnchangedSince{path, own.modified});
-  transaction.writes.push_back(ledger::Put{path, ToBytes(active.SerializeAsString())});
+  transaction.writes.push_back(ledger::Remove{path});
   const Result<ledger::Outcome> outcome = ledger_.Commit(transaction);
   if (!outcome.ok()) return outcome.error();
   if (outcome->committed) spdlog::info("site {} is level with the pair again", site_.text());
@@ -120,6 +124,10 @@ Status SiteLease::Reinstate(const SeenStanding& own) {
 
 void SiteLease::Take(const ledger::Listing& listing, BootClock::time_point now) {
   const MutexLock lock(mutex_);
+  std::erase_if(standings_, [&](const auto& known) {
+    return std::ranges::find(listing.entries, StandingPath(known.first), &ledger::Entry::key) ==
+           listing.entries.end();
+  });
   for (const ledger::Entry& entry : listing.entries) {
     if (entry.key == kLeftPath) left_ = ToString(entry.value);
     if (!entry.key.starts_with(kStandingPrefix)) continue;
@@ -153,8 +161,7 @@ Status SiteLease::CheckInService() const {
                              "that site",
                              left_));
   }
-  const auto own = standings_.find(site_.text());
-  if (own != standings_.end() && own->second.standing.standing() == v1::SiteStanding::MAINTENANCE) {
+  if (StandingIn(standings_, site_.text()) == v1::SiteStanding::MAINTENANCE) {
     return Error(Code::kUnavailable,
                  fmt::format("site {} is in maintenance; ask another site", site_.text()));
   }
@@ -206,8 +213,7 @@ Status SiteLease::MaySign(const v1::Key& key) const {
 
 std::string SiteLease::NotReady() const {
   const MutexLock lock(mutex_);
-  const auto own = standings_.find(site_.text());
-  if (own != standings_.end() && own->second.standing.standing() == v1::SiteStanding::MAINTENANCE) {
+  if (StandingIn(standings_, site_.text()) == v1::SiteStanding::MAINTENANCE) {
     return "it is in maintenance";
   }
   if (!left_.empty()) return fmt::format("site {} has left the pair and goes on alone", left_);
@@ -220,7 +226,7 @@ std::optional<std::int64_t> SiteLease::isolated_since_unix_ms() const {
   return until_unix_ms_;
 }
 
-std::map<std::string, SeenStanding> SiteLease::standings() const {
+SeenStandings SiteLease::standings() const {
   const MutexLock lock(mutex_);
   return standings_;
 }

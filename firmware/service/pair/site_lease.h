@@ -35,9 +35,13 @@ inline constexpr std::chrono::milliseconds kLeaseMargin{50};
 // One site's standing, as a look has found it.
 struct SeenStanding {
   v1::SiteStanding standing;
-  ledger::Revision modified{};  // 0: there is no record; the site is active.
-  BootClock::time_point seen;   // When a look first found this record.
+  ledger::Revision modified{};
+  BootClock::time_point seen;  // When a look first found this record.
 };
+// By site. One without a record is active.
+using SeenStandings = std::map<std::string, SeenStanding>;
+
+v1::SiteStanding::Standing StandingIn(const SeenStandings& standings, const std::string& site);
 
 // Thread-safe. `ledger` and `applied` outlive it.
 class SiteLease {
@@ -61,8 +65,7 @@ class SiteLease {
   std::string NotReady() const TWINSEAL_EXCLUDES(mutex_);
   // Since when the ledger could not be looked at; nothing while the lease is held.
   std::optional<std::int64_t> isolated_since_unix_ms() const TWINSEAL_EXCLUDES(mutex_);
-  // By site; those without a record are left out.
-  std::map<std::string, SeenStanding> standings() const TWINSEAL_EXCLUDES(mutex_);
+  SeenStandings standings() const TWINSEAL_EXCLUDES(mutex_);
 
   // Looks now rather than at the next turn, and returns when that is done, or the time is over.
   void AwaitLook(Deadline deadline) TWINSEAL_EXCLUDES(mutex_);
@@ -90,7 +93,7 @@ class SiteLease {
   std::uint64_t looks_ TWINSEAL_GUARDED_BY(mutex_) = 0;  // That were begun and ended.
   std::optional<BootClock::time_point> until_ TWINSEAL_GUARDED_BY(mutex_);
   std::int64_t until_unix_ms_ TWINSEAL_GUARDED_BY(mutex_) = 0;
-  std::map<std::string, SeenStanding> standings_ TWINSEAL_GUARDED_BY(mutex_);
+  SeenStandings standings_ TWINSEAL_GUARDED_BY(mutex_);
   std::string left_ TWINSEAL_GUARDED_BY(mutex_);  // The site that took the ledger with it.
   std::thread thread_;
 };

@@ -212,12 +212,11 @@ TEST_F(SiteLeaseTest, ASuspendedSiteReturnsByItselfWhenItIsLevel) {
   Look();
   EXPECT_FALSE(lease.held());
   EXPECT_EQ(StandingOf("a").standing(), v1::SiteStanding::SUSPENDED);
-  clocks.Pass(seconds(7));
   applied.Advance(changed);
   // One look finds it level and says so, the next one finds it active.
   Look();
   EXPECT_EQ(StandingOf("a").standing(), v1::SiteStanding::ACTIVE);
-  EXPECT_EQ(StandingOf("a").since_unix_ms(), SetClocks::kStart + 7'000);
+  EXPECT_FALSE(ledger.Get(StandingPath("a"))->has_value()) << "a full ledger takes no record";
   Look();
   EXPECT_TRUE(lease.held());
 }
@@ -272,6 +271,11 @@ TEST_F(SiteLeaseTest, TellsWhenAStandingWasFirstSeen) {
   SetStanding("b", v1::SiteStanding::SUSPENDED);
   Look();
   EXPECT_EQ(lease.standings()["b"].seen, start + milliseconds(300));
+  ledger::Transaction back;
+  back.writes.push_back(ledger::Remove{StandingPath("b")});
+  ASSERT_TRUE(ledger.Commit(back)->committed);
+  Look();
+  EXPECT_THAT(lease.standings(), ElementsAre(Key("c")));
 }
 
 TEST_F(SiteLeaseTest, ALookIsNotAwaitedLongerThanAsked) {
