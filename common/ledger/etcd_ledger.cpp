@@ -18,8 +18,8 @@
 namespace twinseal::ledger {
 namespace {
 
-// So that no answer is larger than a few megabytes.
-constexpr std::int64_t kPage = 1'000;
+// So that no answer is larger than a few megabytes. For each page etcd counts all keys that follow.
+constexpr std::int64_t kPage = 5'000;
 
 // The least that can be asked: for what the answer's header says, or whether the revision is kept.
 // 0 is the newest.
@@ -153,12 +153,8 @@ class Engine final : public EtcdLedger {
   void SendReadsNearby(EtcdReadGroup& group) { group.Take(ReadNearby(group.Request(true)), seal_); }
 
   Result<etcd::TxnResponse> ReadNearby(const etcd::TxnRequest& request) {
-    const Result<Revision> believed = guard_.Before();
-    if (!believed.ok()) return believed.error();
     etcd::TxnResponse response;
-    TWINSEAL_RETURN_IF_ERROR(gateway_->Call("KV/Txn", request, response));
-    // A member that was away may be behind; that the cluster is the one is all that is asked.
-    TWINSEAL_RETURN_IF_ERROR(CheckAnswer(response, Revision{}));
+    TWINSEAL_RETURN_IF_ERROR(CallNearby("KV/Txn", request, response));
     return response;
   }
 
@@ -198,6 +194,17 @@ class Engine final : public EtcdLedger {
     return CheckAnswer(response, at_least);
   }
 
+  // What the member that answers knows itself. One that was away may be behind; that the cluster is
+  // the one is all that is asked.
+  template <typename Response>
+  Status CallNearby(std::string_view method, const google::protobuf::Message& request,
+                    Response& response) {
+    const Result<Revision> believed = guard_.Before();
+    if (!believed.ok()) return believed.error();
+    TWINSEAL_RETURN_IF_ERROR(gateway_->Call(method, request, response));
+    return CheckAnswer(response, Revision{});
+  }
+
   template <typename Response>
   Status CheckAnswer(const Response& response, Revision at_least) {
     term_.Saw(response.header().raft_term());
@@ -208,6 +215,16 @@ class Engine final : public EtcdLedger {
   Result<etcd::RangeResponse> Ask(const etcd::RangeRequest& request) {
     etcd::RangeResponse response;
     TWINSEAL_RETURN_IF_ERROR(Call("KV/Range", request, response));
+    return response;
+  }
+
+  // Later pages are of the first one's revision: the member that told that one has it, and another
+  // one that has not refuses.
+  Result<etcd::RangeResponse> AskForPage(etcd::RangeRequest& request) {
+    if (request.revision() == 0) return Ask(request);
+    request.set_serializable(true);
+    etcd::RangeResponse response;
+    TWINSEAL_RETURN_IF_ERROR(CallNearby("KV/Range", request, response));
     return response;
   }
 
@@ -222,8 +239,7 @@ class Engine final : public EtcdLedger {
       request.set_limit(
           static_cast<std::int64_t>(std::min<std::size_t>(kPage, limit - listing.entries.size())));
       request.set_revision(FromRevision(listing.revision));
-      TWINSEAL_ASSIGN_OR_RETURN(const etcd::RangeResponse response, Ask(request));
-      // Later pages are of the first one's revision.
+      TWINSEAL_ASSIGN_OR_RETURN(const etcd::RangeResponse response, AskForPage(request));
       if (listing.revision == Revision{}) {
         listing.revision = ToRevision(response.header().revision());
       }

@@ -175,12 +175,13 @@ struct Appliance::Parts {
     }
   }
 
-  // Of the ledger; an appliance that is alone has none.
+  // Of the ledger; an appliance that is alone has none. Another site may have been asked before.
   Status ReplaceMember(const v1::Place& place, Deadline deadline) {
     if (paired == nullptr) return Ok();
     Membership& membership = paired->membership();
-    TWINSEAL_ASSIGN_OR_RETURN(const std::uint64_t lost, membership.FindVoter(place.name()));
-    return membership.ReplaceMember(lost, place.peer(), deadline);
+    TWINSEAL_ASSIGN_OR_RETURN(const std::vector<std::uint64_t> lost,
+                              membership.FindLost(place, Attempt::kAny));
+    return membership.ReplaceMembers(lost, place.peer(), deadline);
   }
 
   static HolderParts HolderOf(Parts& parts) {
@@ -194,13 +195,14 @@ struct Appliance::Parts {
             .audit = *parts.audit,
             .place = PlaceOf(parts.options),
             .restart = AskForRestart,
-            .find_voter =
-                [&parts](const std::string& name) {
-                  return parts.paired->membership().FindVoter(name);
+            .find_lost =
+                [&parts](const v1::Place& place) {
+                  return parts.paired->membership().FindLost(place, Attempt::kFirst);
                 },
-            .replace_member =
-                [&parts](std::uint64_t lost, const std::string& peer_address, Deadline deadline) {
-                  return parts.paired->membership().ReplaceMember(lost, peer_address, deadline);
+            .replace_members =
+                [&parts](const std::vector<std::uint64_t>& lost, const std::string& peer_address,
+                         Deadline deadline) {
+                  return parts.paired->membership().ReplaceMembers(lost, peer_address, deadline);
                 },
             .changed = [&parts] { return parts.paired->FollowConfig(); }};
   }

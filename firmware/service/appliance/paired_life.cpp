@@ -29,7 +29,7 @@ using std::chrono::steady_clock;
 constexpr std::chrono::seconds kOwnKeyTime{20};
 // A copy of a running site's files that is put back before the site's next start is known for what
 // it is when it is older than that.
-constexpr std::chrono::minutes kRenewMark{10};
+constexpr std::chrono::minutes kRenewMark{1};
 // For another site to ask the ledger for it; its own member may look for a leader.
 constexpr std::chrono::milliseconds kMarkTime{2'500};
 

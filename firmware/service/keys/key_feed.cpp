@@ -10,7 +10,7 @@
 namespace twinseal::service {
 namespace {
 
-constexpr std::size_t kPageSize = 2000;
+constexpr std::size_t kPageSize = 20'000;
 constexpr std::chrono::seconds kReloadBackOff{1};
 
 }  // namespace

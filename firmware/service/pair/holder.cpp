@@ -420,14 +420,17 @@ Status Holder::LetIn(const v1::PairConfig& config, const std::string& name, Dead
   return parts_.changed();
 }
 
-// The new one's member has the lost one's name, so that it is kept which of them is the lost one.
+// The new one's member has the lost one's name, so that it is kept which were there before it.
 Status Holder::ReplaceMember(const v1::Place& place, Deadline deadline) {
-  if (!Ceremony().has_lost_member()) {
-    TWINSEAL_ASSIGN_OR_RETURN(const std::uint64_t lost, parts_.find_voter(place.name()));
-    TWINSEAL_RETURN_IF_ERROR(
-        ChangeCeremony([&](v1::PairState& next) { next.set_lost_member(lost); }));
+  if (Ceremony().lost_members().empty()) {
+    TWINSEAL_ASSIGN_OR_RETURN(const std::vector<std::uint64_t> lost, parts_.find_lost(place));
+    TWINSEAL_RETURN_IF_ERROR(ChangeCeremony([&](v1::PairState& next) {
+      next.mutable_lost_members()->Assign(lost.begin(), lost.end());
+    }));
   }
-  return parts_.replace_member(Ceremony().lost_member(), place.peer(), deadline);
+  const v1::PairState ceremony = Ceremony();
+  const auto& lost = ceremony.lost_members();
+  return parts_.replace_members({lost.begin(), lost.end()}, place.peer(), deadline);
 }
 
 Result<v1::AbortPairingResponse> Holder::Abort(const v1::AbortPairingRequest& request,

@@ -32,9 +32,10 @@ struct HolderParts {
   v1::Place place;                // This site's, without its identity.
   std::function<void()> restart;  // Finishes what was accepted and starts in the new state.
   // In a pair: as Membership has them; follows the record that has changed.
-  std::function<Result<std::uint64_t>(const std::string& name)> find_voter;
-  std::function<Status(std::uint64_t lost, const std::string& peer_address, Deadline deadline)>
-      replace_member;
+  std::function<Result<std::vector<std::uint64_t>>(const v1::Place& place)> find_lost;
+  std::function<Status(const std::vector<std::uint64_t>& lost, const std::string& peer_address,
+                       Deadline deadline)>
+      replace_members;
   std::function<Status()> changed;
 };
 

@@ -251,40 +251,32 @@ void Membership::PromoteLearners() {
   }
 }
 
-Result<std::uint64_t> Membership::FindVoter(const std::string& name) {
+Result<std::vector<std::uint64_t>> Membership::FindLost(const v1::Place& place, Attempt attempt) {
   TWINSEAL_ASSIGN_OR_RETURN(const std::vector<etcd::ClusterMember> members, Members());
-  const auto found = std::ranges::find_if(members, [&](const etcd::ClusterMember& member) {
-    return member.name == name && !member.learner;
-  });
-  return found == members.end() ? 0 : found->id;
+  std::vector<std::uint64_t> lost = LostMembers(members, place, file_.state().config(), attempt);
+  if (lost.empty()) lost.push_back(0);
+  return lost;
 }
 
-Status Membership::ReplaceMember(std::uint64_t lost, const std::string& peer_address,
-                                 Deadline deadline) {
+Status Membership::ReplaceMembers(const std::vector<std::uint64_t>& lost,
+                                  const std::string& peer_address, Deadline deadline) {
   while (true) {
-    Status replaced = TryToReplaceMember(lost, peer_address);
+    Status replaced = TryToReplaceMembers(lost, peer_address);
     const bool may_pass = !replaced.ok() && replaced.error().code() == Code::kUnavailable;
     if (!may_pass || steady_clock::now() + kRetry >= deadline || !Pause(kRetry)) return replaced;
   }
 }
 
-bool Membership::IsOfNoPlace(const etcd::ClusterMember& member) const {
-  const v1::PairState state = file_.state();
-  return std::ranges::none_of(state.config().places(), [&](const v1::Place& place) {
-    return std::ranges::count(member.peer_urls, etcd::PeerUrl(place.peer())) > 0;
-  });
-}
-
-Status Membership::TryToReplaceMember(std::uint64_t lost, const std::string& peer_address) {
+Status Membership::TryToReplaceMembers(const std::vector<std::uint64_t>& lost,
+                                       const std::string& peer_address) {
   TWINSEAL_ASSIGN_OR_RETURN(const std::shared_ptr<etcd::Gateway> gateway, Gateway());
-  const std::string url = etcd::PeerUrl(peer_address);
   TWINSEAL_ASSIGN_OR_RETURN(const std::vector<etcd::ClusterMember> members,
                             etcd::Members(*gateway));
   for (const etcd::ClusterMember& member : members) {
-    const bool is_there = std::ranges::count(member.peer_urls, url) > 0;
-    if (member.id != lost && is_there) return Ok();
-    // A learner of no place is left from an attempt that was given up; there can be but one.
-    if (member.id != lost && !(member.learner && IsOfNoPlace(member))) continue;
+    if (std::ranges::count(lost, member.id) == 0) {
+      if (IsAt(member, peer_address)) return Ok();
+      continue;
+    }
     const Status removed = etcd::RemoveMember(*gateway, member.id);
     if (!removed.ok() && removed.error().code() != Code::kNotFound) return removed;
   }

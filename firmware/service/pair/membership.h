@@ -18,6 +18,7 @@
 #include "firmware/service/core_link/core_supervisor.h"
 #include "firmware/service/pair/late_ledger.h"
 #include "firmware/service/pair/ledger_ca.h"
+#include "firmware/service/pair/lost_members.h"
 #include "firmware/service/pair/pair_file.h"
 
 namespace twinseal::service {
@@ -62,13 +63,14 @@ class Membership {
   // Hands the ledger's leadership to another member, if this place's has it.
   Status HandOn(const std::function<bool(const std::string& place)>& wanted);
 
-  // The id of the voting member of that name; 0 when there is none.
-  Result<std::uint64_t> FindVoter(const std::string& name);
-  // Takes the member `lost` (0: none) out of the cluster and lets one at this address in, which
-  // votes once it has caught up. Repeatable, also when that one votes already. etcd refuses while
-  // its members have not been connected to each other for five seconds; it is asked again until
-  // the deadline.
-  Status ReplaceMember(std::uint64_t lost, const std::string& peer_address, Deadline deadline);
+  // The ids of the members that the place had before it is let in anew (LostMembers); 0 alone when
+  // there is none.
+  Result<std::vector<std::uint64_t>> FindLost(const v1::Place& place, Attempt attempt);
+  // Takes the members `lost` out of the cluster and lets one at this address in, which votes once
+  // it has caught up. Repeatable, also when that one votes already. etcd refuses while its members
+  // have not been connected to each other for five seconds; it is asked again until the deadline.
+  Status ReplaceMembers(const std::vector<std::uint64_t>& lost, const std::string& peer_address,
+                        Deadline deadline);
 
   // The host of the peer address, loopback and the names of the options.
   std::vector<std::string> Addresses() const;
@@ -84,8 +86,8 @@ class Membership {
   Result<std::shared_ptr<etcd::Gateway>> Gateway() const TWINSEAL_EXCLUDES(mutex_);
   void KeepSighting();
   void PromoteLearners();
-  bool IsOfNoPlace(const etcd::ClusterMember& member) const;
-  Status TryToReplaceMember(std::uint64_t lost, const std::string& peer_address);
+  Status TryToReplaceMembers(const std::vector<std::uint64_t>& lost,
+                             const std::string& peer_address);
   void KeepRoom();
   // False when it is to stop.
   bool Pause(std::chrono::milliseconds time) TWINSEAL_EXCLUDES(mutex_);

@@ -111,11 +111,11 @@ TEST_F(EtcdLedgerTest, WhatWasCompactedCannotBeFollowed) {
 
 TEST_F(EtcdLedgerTest, AListingOfManyPagesIsOfOneRevision) {
   Open();
-  constexpr int kKeys = 2'500;
+  constexpr int kKeys = 12'000;
   for (int i = 0; i < kKeys;) {
     Transaction some;
     for (int n = 0; n < 100; ++n, ++i) {
-      some.writes.push_back(ledger::Put{"/k/" + std::to_string(10'000 + i), ToBytes("x")});
+      some.writes.push_back(ledger::Put{"/k/" + std::to_string(100'000 + i), ToBytes("x")});
     }
     ASSERT_TRUE(ledger_->Commit(some).ok());
   }
@@ -124,9 +124,9 @@ TEST_F(EtcdLedgerTest, AListingOfManyPagesIsOfOneRevision) {
   EXPECT_EQ(all->entries.size(), static_cast<std::size_t>(kKeys));
   EXPECT_FALSE(all->more);
   EXPECT_EQ(all->revision, ledger_->CurrentRevision().value());
-  const auto most = ledger_->List(Range::Prefix("/k/", 1'500));
+  const auto most = ledger_->List(Range::Prefix("/k/", 6'500));
   ASSERT_TRUE(most.ok());
-  EXPECT_EQ(most->entries.size(), 1'500U);
+  EXPECT_EQ(most->entries.size(), 6'500U);
   EXPECT_TRUE(most->more);
 }
 

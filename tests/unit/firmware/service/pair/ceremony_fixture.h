@@ -47,30 +47,31 @@ class CeremonyTest : public ServiceFixture {
     place.set_name("a");
     place.set_api("https://192.0.2.1:8443");
     place.set_peer("192.0.2.1:2380");
-    holder = std::make_unique<Holder>(
-        HolderParts{.file = *holder_file,
-                    .core = core,
-                    .ledger = ledger,
-                    .directory = directory,
-                    .store = store,
-                    .operator_ca = *operator_ca,
-                    .ledger_ca = *ledger_ca,
-                    .audit = *audit,
-                    .place = place,
-                    .restart = [this] { ++holder_restarts; },
-                    .find_voter = [this](const std::string& name) -> Result<std::uint64_t> {
-                      return name == "b" ? voter_b : 0;
-                    },
-                    .replace_member =
-                        [this](std::uint64_t lost, const std::string& peer, Deadline) {
-                          members_replaced.emplace_back(lost, peer);
-                          return replace_member_answer;
-                        },
-                    .changed =
-                        [this] {
-                          ++config_changes;
-                          return Ok();
-                        }});
+    holder = std::make_unique<Holder>(HolderParts{
+        .file = *holder_file,
+        .core = core,
+        .ledger = ledger,
+        .directory = directory,
+        .store = store,
+        .operator_ca = *operator_ca,
+        .ledger_ca = *ledger_ca,
+        .audit = *audit,
+        .place = place,
+        .restart = [this] { ++holder_restarts; },
+        .find_lost =
+            [this](const v1::Place& lost) {
+              return Result(lost.name() == "b" ? members_of_b : std::vector<std::uint64_t>{0});
+            },
+        .replace_members =
+            [this](const std::vector<std::uint64_t>& lost, const std::string& peer, Deadline) {
+              members_replaced.emplace_back(lost, peer);
+              return replace_members_answer;
+            },
+        .changed =
+            [this] {
+              ++config_changes;
+              return Ok();
+            }});
   }
   void RestartJoiner() {
     joiner.reset();
@@ -211,9 +212,9 @@ class CeremonyTest : public ServiceFixture {
   int holder_restarts = 0;
   int joiner_restarts = 0;
   // What a site of a pair was asked to do for another appliance.
-  std::uint64_t voter_b = 7;  // By its id.
-  std::vector<std::pair<std::uint64_t, std::string>> members_replaced;
-  Status replace_member_answer = Ok();
+  std::vector<std::uint64_t> members_of_b{7, 8};  // By their ids.
+  std::vector<std::pair<std::vector<std::uint64_t>, std::string>> members_replaced;
+  Status replace_members_answer = Ok();
   int config_changes = 0;
   Heard heard;
 };

@@ -110,7 +110,7 @@ TEST_F(ReplacementTest, GivesTheLostOnesPlaceToAnother) {
   // The site goes on serving.
   EXPECT_EQ(holder_restarts, 0);
   EXPECT_EQ(config_changes, 1);
-  EXPECT_THAT(members_replaced, ElementsAre(Pair(7U, "192.0.2.2:2380")));
+  EXPECT_THAT(members_replaced, ElementsAre(Pair(ElementsAre(7U, 8U), "192.0.2.2:2380")));
 }
 
 TEST_F(ReplacementTest, TheLedgerSaysSoAndThatNobodyWaitsForTheNewOneYet) {
@@ -141,11 +141,11 @@ TEST_F(ReplacementTest, IsConcludedOnceHoweverOftenItIsAsked) {
 
 TEST_F(ReplacementTest, GoesOnWhereItsConclusionWasInterrupted) {
   Replace();
-  replace_member_answer = Error(Code::kUnavailable, "the ledger does not take it");
+  replace_members_answer = Error(Code::kUnavailable, "the ledger does not take it");
   EXPECT_THAT(Conclude(PairingId(), heard.joiner_proof), FailsWith(Code::kUnavailable, "ledger"));
   members_replaced.clear();
   ExpectThePairAsItWas();
-  replace_member_answer = Ok();
+  replace_members_answer = Ok();
   ledger.fault = [](const ledger::Transaction&) -> std::optional<MemoryLedger::Fault> {
     return MemoryLedger::Fault{Error(Code::kUnavailable, "no answer"), true};
   };
@@ -153,9 +153,9 @@ TEST_F(ReplacementTest, GoesOnWhereItsConclusionWasInterrupted) {
   EXPECT_EQ(holder_file->state().config().epoch(), 1U);
   ledger.fault = nullptr;
   RestartHolder();
-  voter_b = 9;  // The new one was let in, and votes under the lost one's name.
+  members_of_b = {9};  // The new one was let in, and votes under the lost one's name.
   ASSERT_THAT(Conclude(PairingId(), heard.joiner_proof), Succeeds());
-  EXPECT_THAT(members_replaced, Each(Pair(7U, "192.0.2.2:2380")));
+  EXPECT_THAT(members_replaced, Each(Pair(ElementsAre(7U, 8U), "192.0.2.2:2380")));
   EXPECT_EQ(holder_file->state().config().epoch(), 2U);
   EXPECT_EQ(config_changes, 1);
 }
