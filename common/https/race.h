@@ -33,7 +33,7 @@ class Race {
   // The next that finishes; nothing when the time has passed or somebody called Wake.
   std::optional<Finish> Next(std::chrono::steady_clock::time_point until);
 
-  // Ends one that runs, and its connection: as one whose time is over.
+  // Ends one that runs, over HTTP/1.1 with its connection: as one whose time is over.
   Finish Leave(std::size_t runner);
   // Ends all that run.
   void Clear();

@@ -18,8 +18,16 @@
 namespace twinseal::ledger {
 namespace {
 
-// So that no answer is larger than a few megabytes. For each page etcd counts all keys that follow.
-constexpr std::int64_t kPage = 5'000;
+// For each page etcd counts all keys that follow: few pages are better, as long as none is larger
+// than a few megabytes. What the entries' size is shows the first.
+constexpr std::size_t kFirstPage = 1'000;
+constexpr std::size_t kLargestPage = 20'000;
+constexpr std::size_t kPageBytes = std::size_t{4} << 20U;
+
+// How many entries to ask for after a page of so many, so large.
+std::size_t NextPage(std::size_t entries, std::size_t bytes) {
+  return std::clamp<std::size_t>(entries * kPageBytes / (bytes + 1), 1, kLargestPage);
+}
 
 // The least that can be asked: for what the answer's header says, or whether the revision is kept.
 // 0 is the newest.
@@ -233,11 +241,11 @@ class Engine final : public EtcdLedger {
         range.limit == 0 ? std::numeric_limits<std::size_t>::max() : range.limit;
     Listing listing;
     Range rest = range;
+    std::size_t page = kFirstPage;
     do {
       etcd::RangeRequest request;
       if (!SetRange(rest, request)) break;
-      request.set_limit(
-          static_cast<std::int64_t>(std::min<std::size_t>(kPage, limit - listing.entries.size())));
+      request.set_limit(static_cast<std::int64_t>(std::min(page, limit - listing.entries.size())));
       request.set_revision(FromRevision(listing.revision));
       TWINSEAL_ASSIGN_OR_RETURN(const etcd::RangeResponse response, AskForPage(request));
       if (listing.revision == Revision{}) {
@@ -247,6 +255,7 @@ class Engine final : public EtcdLedger {
         TWINSEAL_ASSIGN_OR_RETURN(Entry entry, OpenEntry(kv, seal_));
         listing.entries.push_back(std::move(entry));
       }
+      page = NextPage(static_cast<std::size_t>(response.kvs_size()), response.ByteSizeLong());
       listing.more = response.more();
       if (listing.more) rest.first = KeyBehind(listing.entries.back().key);
     } while (listing.more && listing.entries.size() < limit);

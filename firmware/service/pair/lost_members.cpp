@@ -13,8 +13,9 @@ std::vector<std::uint64_t> LostMembers(const std::vector<etcd::ClusterMember>& m
                                        Attempt attempt) {
   std::vector<std::uint64_t> lost;
   for (const etcd::ClusterMember& member : members) {
-    const bool of_the_pair = std::ranges::any_of(
-        pair.places(), [&](const v1::Place& one) { return IsAt(member, one.peer()); });
+    const bool of_the_pair = std::ranges::any_of(pair.places(), [&](const v1::Place& one) {
+      return one.name() != place.name() && IsAt(member, one.peer());
+    });
     const bool is_there = IsAt(member, place.peer());
     const bool left_behind = is_there ? attempt == Attempt::kFirst : !of_the_pair;
     if (member.learner ? left_behind : member.name == place.name()) lost.push_back(member.id);

@@ -18,8 +18,7 @@ bool IsAt(const etcd::ClusterMember& member, const std::string& peer_address);
 enum class Attempt { kFirst, kAny };
 
 // The ids of the member that votes under the place's name, and of the learners that an attempt to
-// replace it has left: at an address that no place of the pair has, and before the first at its
-// own.
+// replace it has left: at an address that no other place has, and at its own before the first.
 std::vector<std::uint64_t> LostMembers(const std::vector<etcd::ClusterMember>& members,
                                        const v1::Place& place, const v1::PairConfig& pair,
                                        Attempt attempt);

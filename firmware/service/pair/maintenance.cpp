@@ -33,17 +33,17 @@ Status Maintenance::Write(v1::SiteStanding::Standing standing, Deadline deadline
       own.ParseFromArray(before->value.data(), static_cast<int>(before->value.size()));
     }
     if (own.standing() != standing) {
-      ledger::Transaction transaction;
-      transaction.guards.push_back(ledger::AsRead(path, before));
-      if (standing == v1::SiteStanding::ACTIVE) {
-        transaction.writes.push_back(ledger::Remove{path});
-      } else {
-        own.set_standing(standing);
-        own.set_since_unix_ms(clock_());
-        transaction.writes.push_back(ledger::Put{path, ToBytes(own.SerializeAsString())});
-      }
-      TWINSEAL_ASSIGN_OR_RETURN([[maybe_unused]] const ledger::Outcome outcome,
-                                ledger_.Commit(transaction));
+      own.set_standing(standing);
+      own.set_since_unix_ms(clock_());
+      const auto commit = [&](ledger::Write write) {
+        return ledger_.Commit({{ledger::AsRead(path, before)}, {std::move(write)}});
+      };
+      Result<ledger::Outcome> outcome = commit(ledger::Put{path, ToBytes(own.SerializeAsString())});
+      // A ledger that is full still takes a removal, and a site without a record is active. A
+      // record is better: one that was asked for earlier, and is late, does not take its place.
+      const bool full = !outcome.ok() && outcome.error().code() == Code::kResourceExhausted;
+      if (full && standing == v1::SiteStanding::ACTIVE) outcome = commit(ledger::Remove{path});
+      if (!outcome.ok()) return outcome.error();
     }
     lease_.AwaitLook(deadline);
   }

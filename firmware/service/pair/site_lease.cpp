@@ -14,8 +14,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// Half of the lease, so that one look may take as long as the other half. Each costs all members of
-// the ledger some work.
+// From one beginning to the next: half of the lease, so that a look may take as long as the other
+// half. Each costs all members of the ledger some work.
 constexpr milliseconds kLookEvery{350};
 // For the view to have what the look has found; it is told by the same member.
 constexpr milliseconds kCatchUp{500};
@@ -67,19 +67,20 @@ void SiteLease::AwaitLook(Deadline deadline) {
 }
 
 void SiteLease::Run() {
+  Deadline next;
   do {
+    next = steady_clock::now() + kLookEvery;
     LookOnce();
     applied_.AnswerLate();
     const MutexLock lock(mutex_);
     ++looks_;
     changed_.NotifyAll();
-  } while (Pause());
+  } while (PauseUntil(next));
 }
 
-bool SiteLease::Pause() {
-  const auto until = steady_clock::now() + kLookEvery;
+bool SiteLease::PauseUntil(Deadline next) {
   const MutexLock lock(mutex_);
-  while (!stopping_ && !now_ && changed_.WaitUntil(mutex_, until)) {
+  while (!stopping_ && !now_ && changed_.WaitUntil(mutex_, next)) {
   }
   now_ = false;
   return !stopping_;

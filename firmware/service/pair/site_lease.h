@@ -76,7 +76,7 @@ class SiteLease {
   Status Reinstate(const SeenStanding& own);
   void Take(const ledger::Listing& listing, BootClock::time_point now) TWINSEAL_EXCLUDES(mutex_);
   void Grant(BootClock::time_point began) TWINSEAL_EXCLUDES(mutex_);
-  bool Pause() TWINSEAL_EXCLUDES(mutex_);
+  bool PauseUntil(Deadline next) TWINSEAL_EXCLUDES(mutex_);
   Status CheckInService() const TWINSEAL_REQUIRES(mutex_);
   void LookNow() TWINSEAL_EXCLUDES(mutex_);
 

@@ -230,8 +230,9 @@ class Answerer {
 [[noreturn]] void Answer(int socket, pid_t program, const Surroundings& surroundings) {
   // The program is told when to end; this one ends after it.
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, SIG_IGN);
-  Must(ptrace(PTRACE_SEIZE, program, nullptr, PTRACE_O_TRACEEXEC) == 0, "tracing the program");
   const int notifications = ReceiveFile(socket);
+  // It has told the kernel by now who may do this.
+  Must(ptrace(PTRACE_SEIZE, program, nullptr, PTRACE_O_TRACEEXEC) == 0, "tracing the program");
   Must(write(socket, "", 1) == 1, "telling the program");
   AwaitProgram(program);
   HideClock(program);

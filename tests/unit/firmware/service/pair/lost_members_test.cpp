@@ -53,6 +53,7 @@ TEST_F(LostMembersTest, LearnersThatAnAttemptHasLeft) {
   EXPECT_THAT(LostWith(Learner(2, "", "b:1")), ElementsAre(2U)) << "at the address, not started";
   EXPECT_THAT(LostWith(Learner(2, "b", "b:1")), ElementsAre(2U));
   EXPECT_THAT(LostWith(Learner(2, "b", "elsewhere:1")), ElementsAre(2U)) << "of no place";
+  EXPECT_THAT(LostWith(Learner(2, "b", "b:1"), "elsewhere:1"), ElementsAre(2U)) << "its old one";
 }
 
 TEST_F(LostMembersTest, NotTheOneThatWasLetInMeanwhile) {
