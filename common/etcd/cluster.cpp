@@ -42,9 +42,10 @@ AlarmMember::AlarmType TypeOf(AlarmKind kind) {
 
 }  // namespace
 
-Result<MemberStatus> StatusOf(Gateway& gateway, std::size_t endpoint) {
+Result<MemberStatus> StatusOf(Gateway& gateway, std::size_t endpoint, const Wait& wait) {
   StatusResponse status;
-  TWINSEAL_RETURN_IF_ERROR(gateway.CallAt(endpoint, "Maintenance/Status", StatusRequest(), status));
+  TWINSEAL_RETURN_IF_ERROR(
+      gateway.CallAt(endpoint, "Maintenance/Status", StatusRequest(), status, wait));
   return MemberStatus{
       .version = status.version(),
       .cluster_id = status.header().cluster_id(),

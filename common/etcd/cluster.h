@@ -45,7 +45,7 @@ struct MemberAlarm {
 // Each asks the gateway's members once, and blocks; errors as Gateway::Call has them.
 
 // Of the gateway's endpoint of that number.
-Result<MemberStatus> StatusOf(Gateway& gateway, std::size_t endpoint = 0);
+Result<MemberStatus> StatusOf(Gateway& gateway, std::size_t endpoint = 0, const Wait& wait = {});
 // What the cluster has committed, as a majority knows it now.
 struct ClusterRevision {
   std::uint64_t cluster_id = 0;

@@ -85,11 +85,11 @@ https::Outcome Gateway::Run(const https::Request& request, const Wait& wait) {
   race->Enter(kOnly, request);
   while (true) {
     auto finish = race->Next(std::chrono::steady_clock::now() + kAskEvery);
-    const bool given_up = !finish && wait.worthwhile && !wait.worthwhile();
-    // It may have come while that was asked.
-    if (given_up) finish = race->Next(std::chrono::steady_clock::now());
     if (finish) return std::move(finish->outcome);
-    if (given_up) return race->Leave(kOnly).outcome;
+    if (!wait.worthwhile || wait.worthwhile()) continue;
+    // It may have come while that was asked.
+    finish = race->Next(std::chrono::steady_clock::now());
+    return finish ? std::move(finish->outcome) : race->Leave(kOnly).outcome;
   }
 }
 

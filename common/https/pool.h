@@ -1,4 +1,4 @@
-// Transfers or races that wait between exchanges, with their connections open.
+// What runs exchanges waits between them, with its connections open.
 #pragma once
 
 #include <chrono>
@@ -16,7 +16,7 @@ namespace twinseal::https {
 // are too old to be used again.
 inline constexpr std::chrono::seconds kMaxIdle{90};
 
-// Thread-safe; what runs at the same time has a `User` (Transfer or Race) of its own.
+// Thread-safe; what runs at the same time has a `User` (a Race) of its own.
 template <typename User>
 class Pool {
  public:

@@ -194,8 +194,8 @@ class Engine final : public EtcdLedger {
               Response& response) {
     TWINSEAL_ASSIGN_OR_RETURN(const Revision at_least, guard_.Before());
     Status called = gateway_->Call(method, request, response);
-    for (int again = 0; !called.ok() && etcd::IsLeaderChange(called.error()); ++again) {
-      if (again == kMostLeaderChanges) break;
+    for (int i = 0; i < kMostLeaderChanges; ++i) {
+      if (called.ok() || !etcd::IsLeaderChange(called.error())) break;
       called = gateway_->Call(method, request, response);
     }
     TWINSEAL_RETURN_IF_ERROR(called);

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 
-#include "common/etcd/etcd.pb.h"
+#include "common/etcd/cluster.h"
 
 namespace twinseal::ledger {
 namespace {
 
 using std::chrono::steady_clock;
 
+constexpr std::chrono::milliseconds kAskEvery{50};
 // It answers at once, of what it knows itself.
 constexpr std::chrono::milliseconds kAnswerTime{100};
 
@@ -27,13 +28,12 @@ bool LeaderTerm::HasPassed(std::uint64_t term, std::size_t endpoint) {
 }
 
 void LeaderTerm::Ask(std::size_t endpoint) {
-  etcd::StatusResponse status;
-  const Status asked = gateway_.CallAt(endpoint, "Maintenance/Status", etcd::StatusRequest(),
-                                       status, {.timeout = kAnswerTime});
+  const Result<etcd::MemberStatus> status =
+      etcd::StatusOf(gateway_, endpoint, {.timeout = kAnswerTime});
   asked_ = steady_clock::now();
-  if (!asked.ok()) return;
-  Saw(status.raftterm());
-  if (status.leader() != 0) led_ = std::max(led_, status.raftterm());
+  if (!status.ok()) return;
+  Saw(status->raft_term);
+  if (status->leader_id != 0) led_ = std::max(led_, status->raft_term);
 }
 
 }  // namespace twinseal::ledger

@@ -16,9 +16,6 @@ namespace twinseal::ledger {
 // ones have higher numbers. Thread-safe. The gateway outlives it.
 class LeaderTerm {
  public:
-  // How often a member is asked while somebody waits.
-  static constexpr std::chrono::milliseconds kAskEvery{50};
-
   explicit LeaderTerm(etcd::Gateway& gateway) : gateway_(gateway) {}
 
   // The latest that is known.
@@ -26,7 +23,7 @@ class LeaderTerm {
   // What an answer says.
   void Saw(std::uint64_t term);
   // Whether the member at that endpoint knows a leader of a later term. No when it does not say so
-  // soon. It is asked by one caller at a time, and not more often than kAskEvery.
+  // soon. It is asked by one caller at a time, and at most twenty times a second.
   bool HasPassed(std::uint64_t term, std::size_t endpoint) TWINSEAL_EXCLUDES(mutex_);
 
  private:

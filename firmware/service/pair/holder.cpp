@@ -423,7 +423,8 @@ Status Holder::LetIn(const v1::PairConfig& config, const std::string& name, Dead
 // The new one's member has the lost one's name, so that it is kept which were there before it.
 Status Holder::ReplaceMember(const v1::Place& place, Deadline deadline) {
   if (Ceremony().lost_members().empty()) {
-    TWINSEAL_ASSIGN_OR_RETURN(const std::vector<std::uint64_t> lost, parts_.find_lost(place));
+    TWINSEAL_ASSIGN_OR_RETURN(std::vector<std::uint64_t> lost, parts_.find_lost(place));
+    if (lost.empty()) lost.push_back(0);  // No member has it: there was none.
     TWINSEAL_RETURN_IF_ERROR(ChangeCeremony([&](v1::PairState& next) {
       next.mutable_lost_members()->Assign(lost.begin(), lost.end());
     }));

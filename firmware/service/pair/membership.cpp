@@ -253,9 +253,7 @@ void Membership::PromoteLearners() {
 
 Result<std::vector<std::uint64_t>> Membership::FindLost(const v1::Place& place, Attempt attempt) {
   TWINSEAL_ASSIGN_OR_RETURN(const std::vector<etcd::ClusterMember> members, Members());
-  std::vector<std::uint64_t> lost = LostMembers(members, place, file_.state().config(), attempt);
-  if (lost.empty()) lost.push_back(0);
-  return lost;
+  return LostMembers(members, place, file_.state().config(), attempt);
 }
 
 Status Membership::ReplaceMembers(const std::vector<std::uint64_t>& lost,

@@ -63,8 +63,7 @@ class Membership {
   // Hands the ledger's leadership to another member, if this place's has it.
   Status HandOn(const std::function<bool(const std::string& place)>& wanted);
 
-  // The ids of the members that the place had before it is let in anew (LostMembers); 0 alone when
-  // there is none.
+  // The ids of the members that the place had before it is let in anew (LostMembers).
   Result<std::vector<std::uint64_t>> FindLost(const v1::Place& place, Attempt attempt);
   // Takes the members `lost` out of the cluster and lets one at this address in, which votes once
   // it has caught up. Repeatable, also when that one votes already. etcd refuses while its members

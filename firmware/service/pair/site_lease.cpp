@@ -20,6 +20,14 @@ constexpr milliseconds kLookEvery{350};
 // For the view to have what the look has found; it is told by the same member.
 constexpr milliseconds kCatchUp{500};
 
+SeenStanding AsFound(const ledger::Entry& entry, BootClock::time_point now) {
+  SeenStanding found{.standing = {}, .modified = entry.modified, .seen = now};
+  if (!found.standing.ParseFromArray(entry.value.data(), static_cast<int>(entry.value.size()))) {
+    found.standing.Clear();
+  }
+  return found;
+}
+
 }  // namespace
 
 v1::SiteStanding::Standing StandingIn(const SeenStandings& standings, const std::string& site) {
@@ -99,12 +107,10 @@ void SiteLease::LookOnce() {
   // What else was written since is no key's.
   applied_.Advance(found->revision);
   const SeenStandings now = standings();
-  const auto own = now.find(site_.text());
-  if (own == now.end() || own->second.standing.standing() == v1::SiteStanding::ACTIVE) {
-    return Grant(began);
-  }
-  if (own->second.standing.standing() != v1::SiteStanding::SUSPENDED) return;
-  if (const Status lifted = Reinstate(own->second); !lifted.ok()) {
+  const v1::SiteStanding::Standing own = StandingIn(now, site_.text());
+  if (own == v1::SiteStanding::ACTIVE) return Grant(began);
+  if (own != v1::SiteStanding::SUSPENDED) return;
+  if (const Status lifted = Reinstate(now.at(site_.text())); !lifted.ok()) {
     spdlog::warn("returning into the pair: {}", lifted.error().message());
   }
 }
@@ -125,21 +131,16 @@ Status SiteLease::Reinstate(const SeenStanding& own) {
 
 void SiteLease::Take(const ledger::Listing& listing, BootClock::time_point now) {
   const MutexLock lock(mutex_);
-  std::erase_if(standings_, [&](const auto& known) {
-    return std::ranges::find(listing.entries, StandingPath(known.first), &ledger::Entry::key) ==
-           listing.entries.end();
-  });
+  SeenStandings found;
   for (const ledger::Entry& entry : listing.entries) {
     if (entry.key == kLeftPath) left_ = ToString(entry.value);
     if (!entry.key.starts_with(kStandingPrefix)) continue;
-    SeenStanding& seen = standings_[entry.key.substr(kStandingPrefix.size())];
-    if (seen.modified == entry.modified) continue;
-    if (!seen.standing.ParseFromArray(entry.value.data(), static_cast<int>(entry.value.size()))) {
-      seen.standing.Clear();
-    }
-    seen.modified = entry.modified;
-    seen.seen = now;
+    const std::string site = entry.key.substr(kStandingPrefix.size());
+    const auto known = standings_.find(site);
+    const bool is_known = known != standings_.end() && known->second.modified == entry.modified;
+    found[site] = is_known ? known->second : AsFound(entry, now);
   }
+  standings_ = std::move(found);
 }
 
 void SiteLease::Grant(BootClock::time_point began) {
