@@ -13,7 +13,6 @@ from bench_sites.errors import BenchError
 from bench_sites.layout import AGENT
 from support.surroundings import change_surroundings
 
-
 FULL_DISK_FILE_BYTES = 64 * 1024
 # Less than a ledger has after some minutes of changes.
 SMALL_QUOTA_MIB = 2

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "common/etcd/cluster.h"
+
 namespace twinseal::test {
 
 struct EtcdCluster::Log {
@@ -70,6 +72,27 @@ void EtcdCluster::StartAll() {
 }
 
 etcd::Member& EtcdCluster::at(const std::string& name) { return *Find(name).member; }
+
+std::string EtcdCluster::Leader() const {
+  while (true) {
+    for (const Place& place : places_) {
+      const auto status = etcd::StatusOf(**etcd::Gateway::Create(GatewayTo({place.name})));
+      if (status.ok() && status->leader_id == status->member_id) return place.name;
+    }
+  }
+}
+
+void EtcdCluster::MakeLeader(const std::string& name) const {
+  const std::string leader = Leader();
+  if (leader == name) return;
+  const auto gateway = *etcd::Gateway::Create(GatewayTo({leader}));
+  const std::vector<etcd::ClusterMember> members = etcd::Members(*gateway).value();
+  for (const etcd::ClusterMember& member : members) {
+    if (member.name != name) continue;
+    if (etcd::MoveLeader(*gateway, member.id).ok()) return;
+  }
+  throw std::runtime_error(name + " does not take the leadership");
+}
 
 etcd::GatewayOptions EtcdCluster::GatewayTo(const std::vector<std::string>& names) const {
   etcd::GatewayOptions options;

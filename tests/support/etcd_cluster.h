@@ -35,6 +35,11 @@ class EtcdCluster {
   void StartAll();
   etcd::Member& at(const std::string& name);
 
+  // Which member leads, once they agree on one.
+  std::string Leader() const;
+  // Throws std::runtime_error when that one does not take it.
+  void MakeLeader(const std::string& name) const;
+
   etcd::GatewayOptions GatewayTo(const std::vector<std::string>& names) const;
   const TestCa& ca() const { return ca_; }
   // What the members' logs said so far, "NAME: ..." a line.

@@ -17,6 +17,7 @@
 #include <sys/procfs.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -37,42 +38,6 @@ void Must(bool good, const char* what) {
   if (!good) Fail(what);
 }
 
-// --- The socket between the two.
-
-struct Parcel {
-  char byte = 0;
-  iovec content{&byte, 1};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message{};
-
-  Parcel() {
-    message.msg_iov = &content;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof(control);
-  }
-};
-
-void SendFile(int socket, int file) {
-  Parcel parcel;
-  cmsghdr* const header = CMSG_FIRSTHDR(&parcel.message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
-  std::memcpy(CMSG_DATA(header), &file, sizeof(int));
-  Must(sendmsg(socket, &parcel.message, 0) == 1, "handing over the notifications");
-}
-
-int ReceiveFile(int socket) {
-  Parcel parcel;
-  Must(recvmsg(socket, &parcel.message, MSG_CMSG_CLOEXEC) == 1, "taking the notifications");
-  const cmsghdr* const header = CMSG_FIRSTHDR(&parcel.message);
-  Must(header != nullptr && header->cmsg_type == SCM_RIGHTS, "taking the notifications");
-  int file = -1;
-  std::memcpy(&file, CMSG_DATA(header), sizeof(int));
-  return file;
-}
-
 // --- The program's side.
 
 // What the other process answers for.
@@ -91,7 +56,8 @@ int LoadFilter() {
 [[noreturn]] void Become(int socket, pid_t helper, char** command) {
   prctl(PR_SET_PTRACER, helper);  // Refused where nobody has to be told.
   Must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "giving up privileges");
-  SendFile(socket, LoadFilter());
+  const int notifications = LoadFilter();
+  Must(write(socket, &notifications, sizeof(int)) == sizeof(int), "handing over");
   char ready = 0;
   Must(read(socket, &ready, 1) == 1, "waiting for the other process");
   execv(command[0], command);
@@ -99,6 +65,17 @@ int LoadFilter() {
 }
 
 // --- The other process's side.
+
+// The program's notifications, of which it tells the number.
+int TakeNotifications(int socket, pid_t program) {
+  int number = -1;
+  Must(read(socket, &number, sizeof(int)) == sizeof(int), "hearing of the notifications");
+  const long process = syscall(SYS_pidfd_open, program, 0);
+  Must(process >= 0, "finding the program");
+  const long taken = syscall(SYS_pidfd_getfd, process, number, 0);
+  Must(taken >= 0, "taking the notifications");
+  return static_cast<int>(taken);
+}
 
 std::uint64_t StackPointer(pid_t program) {
 #if defined(__x86_64__)
@@ -230,8 +207,8 @@ class Answerer {
 [[noreturn]] void Answer(int socket, pid_t program, const Surroundings& surroundings) {
   // The program is told when to end; this one ends after it.
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, SIG_IGN);
-  const int notifications = ReceiveFile(socket);
-  // It has told the kernel by now who may do this.
+  // By then it has told the kernel who may do this.
+  const int notifications = TakeNotifications(socket, program);
   Must(ptrace(PTRACE_SEIZE, program, nullptr, PTRACE_O_TRACEEXEC) == 0, "tracing the program");
   Must(write(socket, "", 1) == 1, "telling the program");
   AwaitProgram(program);

@@ -40,25 +40,6 @@ class LedgerWatchTest : public testing::Test {
     EXPECT_TRUE(watch_->WaitFor(wanted, Later())) << watch_->sight().reason;
     return watch_->sight();
   }
-  // Which member leads, once they agree on one.
-  std::string Leader() {
-    while (true) {
-      for (const std::string name : {"a", "b", "agent"}) {
-        const auto status = etcd::StatusOf(**etcd::Gateway::Create(cluster_.GatewayTo({name})));
-        if (status.ok() && status->leader_id == status->member_id) return name;
-      }
-    }
-  }
-  void MakeLeader(const std::string& name) {
-    const std::string leader = Leader();
-    if (leader == name) return;
-    const auto gateway = *etcd::Gateway::Create(cluster_.GatewayTo({leader}));
-    const auto members = etcd::Members(*gateway).value();
-    for (const etcd::ClusterMember& member : members) {
-      if (member.name != name) continue;
-      ASSERT_THAT(etcd::MoveLeader(*gateway, member.id), Succeeds());
-    }
-  }
   // Until the alarm is there, or not any more.
   // Why the ledger is not used.
   void AwaitReason(std::string_view words) {
@@ -93,7 +74,7 @@ TEST_F(LedgerWatchTest, TellsHowTheLedgerIs) {
 }
 
 TEST_F(LedgerWatchTest, HandsLeadershipToTheBestSite) {
-  MakeLeader("agent");
+  cluster_.MakeLeader("agent");
   Watch({}, {"b", "a"});
   const LedgerSight sight = Await([](const LedgerSight& seen) { return seen.leader == "b"; });
   ASSERT_TRUE(sight.last_failover.has_value());
@@ -102,14 +83,14 @@ TEST_F(LedgerWatchTest, HandsLeadershipToTheBestSite) {
 }
 
 TEST_F(LedgerWatchTest, KeepsLeadershipWhileNoSiteIsReady) {
-  MakeLeader("agent");
+  cluster_.MakeLeader("agent");
   Watch({}, {});
   Await([](const LedgerSight& seen) { return seen.seen.cluster_id != 0; });
-  EXPECT_EQ(Leader(), "agent");
+  EXPECT_EQ(cluster_.Leader(), "agent");
 }
 
 TEST_F(LedgerWatchTest, ALeaderThatIsLostIsAFailover) {
-  MakeLeader("a");
+  cluster_.MakeLeader("a");
   LedgerWatchOptions options;
   options.last_leader = "a";
   Watch(std::move(options), {"b"});

@@ -60,7 +60,7 @@ class CeremonyTest : public ServiceFixture {
         .restart = [this] { ++holder_restarts; },
         .find_lost =
             [this](const v1::Place& lost) {
-              return Result(lost.name() == "b" ? members_of_b : std::vector<std::uint64_t>{0});
+              return Result(lost.name() == "b" ? members_of_b : std::vector<std::uint64_t>());
             },
         .replace_members =
             [this](const std::vector<std::uint64_t>& lost, const std::string& peer, Deadline) {
