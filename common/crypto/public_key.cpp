@@ -68,6 +68,50 @@ SharedKey FromParameters(const char* kind, OSSL_PARAM* parameters) {
   return Own(key);
 }
 
+SharedKey EcKey(std::string_view curve, BytesView point) {
+  std::string group(curve);
+  Bytes encoded(point.begin(), point.end());
+  std::array<OSSL_PARAM, 3> parameters = {
+      OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group.data(), 0),
+      OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, encoded.data(), encoded.size()),
+      OSSL_PARAM_construct_end()};
+  return FromParameters("EC", parameters.data());
+}
+
+SharedKey RsaKey(BytesView modulus, BytesView exponent) {
+  using Number = std::unique_ptr<BIGNUM, decltype(&BN_free)>;
+  const auto number = [](BytesView bytes) {
+    return Number(BN_bin2bn(bytes.data(), static_cast<int>(bytes.size()), nullptr), &BN_free);
+  };
+  const Number n = number(modulus);
+  const Number e = number(exponent);
+  const std::unique_ptr<OSSL_PARAM_BLD, decltype(&OSSL_PARAM_BLD_free)> builder(
+      OSSL_PARAM_BLD_new(), &OSSL_PARAM_BLD_free);
+  if (n == nullptr || e == nullptr || builder == nullptr ||
+      OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, n.get()) != 1 ||
+      OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, e.get()) != 1) {
+    return nullptr;
+  }
+  const std::unique_ptr<OSSL_PARAM, decltype(&OSSL_PARAM_free)> parameters(
+      OSSL_PARAM_BLD_to_param(builder.get()), &OSSL_PARAM_free);
+  return FromParameters("RSA", parameters.get());
+}
+
+// Null when there is no such key: a point that is not on its curve.
+SharedKey KeyOf(const RawPublicKey& raw) {
+  const AlgorithmInfo& algorithm = *Find(raw.algorithm);
+  switch (algorithm.family) {
+    case Family::kEcdsa:
+      return EcKey(algorithm.curve, raw.value);
+    case Family::kRsa:
+      return RsaKey(raw.value, kRsaExponent);
+    case Family::kEd25519:
+      break;
+  }
+  return Own(EVP_PKEY_new_raw_public_key_ex(Library(), "ED25519", nullptr, raw.value.data(),
+                                            raw.value.size()));
+}
+
 bool VerifyDigest(EVP_PKEY* key, const SchemeInfo& scheme, BytesView digest, BytesView signature) {
   const KeyContextPtr context(EVP_PKEY_CTX_new_from_pkey(Library(), key, nullptr));
   return context != nullptr && EVP_PKEY_verify_init(context.get()) == 1 &&
@@ -104,6 +148,8 @@ Result<PublicKey> PublicKey::FromKey(SharedKey key) {
 }
 
 Result<PublicKey> PublicKey::FromDer(BytesView der) {
+  // OpenSSL 3.0 takes half a millisecond for it: it weighs all its decoders against each other.
+  if (const auto raw = ReadSpki(der)) return FromRaw(*raw, Bytes(der.begin(), der.end()));
   if (der.size() > LONG_MAX) return NotAKey("it is too long");
   const unsigned char* next = der.data();
   SharedKey key =
@@ -122,40 +168,20 @@ Result<PublicKey> PublicKey::FromPem(std::string_view pem) {
       Own(PEM_read_bio_PUBKEY_ex(bio.get(), nullptr, nullptr, nullptr, Library(), nullptr)));
 }
 
-Result<PublicKey> PublicKey::FromEcPoint(v1::Algorithm algorithm, BytesView point) {
-  const AlgorithmInfo* const info = Find(algorithm);
-  if (info == nullptr || info->family != Family::kEcdsa) return NotAKey("a point needs a curve");
-  std::string group(info->curve);
-  Bytes encoded(point.begin(), point.end());
-  std::array<OSSL_PARAM, 3> parameters = {
-      OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group.data(), 0),
-      OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, encoded.data(), encoded.size()),
-      OSSL_PARAM_construct_end()};
-  return FromKey(FromParameters("EC", parameters.data()));
+Result<PublicKey> PublicKey::FromRaw(const RawPublicKey& raw) {
+  std::optional<Bytes> der = WriteSpki(raw);
+  if (!der) return NotAKey(fmt::format("{} bytes of {}", raw.value.size(), Name(raw.algorithm)));
+  return FromRaw(raw, *std::move(der));
 }
 
-Result<PublicKey> PublicKey::FromEd25519(BytesView point) {
-  return FromKey(Own(
-      EVP_PKEY_new_raw_public_key_ex(Library(), "ED25519", nullptr, point.data(), point.size())));
+Result<PublicKey> PublicKey::FromRaw(const RawPublicKey& raw, Bytes der) {
+  SharedKey key = KeyOf(raw);
+  if (key == nullptr) return NotAKey("it cannot be read");
+  return PublicKey(std::move(key), raw.algorithm, std::move(der));
 }
 
 Result<PublicKey> PublicKey::FromRsa(BytesView modulus, BytesView exponent) {
-  using Number = std::unique_ptr<BIGNUM, decltype(&BN_free)>;
-  const auto number = [](BytesView bytes) {
-    return Number(BN_bin2bn(bytes.data(), static_cast<int>(bytes.size()), nullptr), &BN_free);
-  };
-  const Number n = number(modulus);
-  const Number e = number(exponent);
-  const std::unique_ptr<OSSL_PARAM_BLD, decltype(&OSSL_PARAM_BLD_free)> builder(
-      OSSL_PARAM_BLD_new(), &OSSL_PARAM_BLD_free);
-  if (n == nullptr || e == nullptr || builder == nullptr ||
-      OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, n.get()) != 1 ||
-      OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, e.get()) != 1) {
-    return NotAKey("out of memory");
-  }
-  const std::unique_ptr<OSSL_PARAM, decltype(&OSSL_PARAM_free)> parameters(
-      OSSL_PARAM_BLD_to_param(builder.get()), &OSSL_PARAM_free);
-  return FromKey(FromParameters("RSA", parameters.get()));
+  return FromKey(RsaKey(modulus, exponent));
 }
 
 std::string PublicKey::Pem() const {

@@ -8,6 +8,7 @@
 #include "common/base/bytes.h"
 #include "common/base/result.h"
 #include "common/crypto/algorithms.h"
+#include "common/crypto/spki.h"
 
 typedef struct evp_pkey_st EVP_PKEY;
 
@@ -21,10 +22,9 @@ class PublicKey {
   static Result<PublicKey> FromDer(BytesView der);
   static Result<PublicKey> FromPem(std::string_view pem);
 
-  // The SubjectPublicKeyInfo of a raw public key, as a PKCS#11 token gives it: the point of an EC
-  // key (uncompressed, without the OCTET STRING around it), or the 32 bytes of an Ed25519 key.
-  static Result<PublicKey> FromEcPoint(v1::Algorithm algorithm, BytesView point);
-  static Result<PublicKey> FromEd25519(BytesView point);
+  // From what a PKCS#11 token gives: an EC point (without the OCTET STRING around it) or an Ed25519
+  // key; invalid_argument for what is none.
+  static Result<PublicKey> FromRaw(const RawPublicKey& raw);
   // Big-endian unsigned integers.
   static Result<PublicKey> FromRsa(BytesView modulus, BytesView exponent);
 
@@ -41,6 +41,7 @@ class PublicKey {
  private:
   PublicKey(std::shared_ptr<EVP_PKEY> key, v1::Algorithm algorithm, Bytes der);
   static Result<PublicKey> FromKey(std::shared_ptr<EVP_PKEY> key);
+  static Result<PublicKey> FromRaw(const RawPublicKey& raw, Bytes der);
 
   std::shared_ptr<EVP_PKEY> key_;
   v1::Algorithm algorithm_;

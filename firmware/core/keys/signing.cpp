@@ -55,15 +55,10 @@ Result<crypto::PublicKey> ReadPublicKey(hsm::Session& session, v1::Algorithm alg
   const hsm::KeyKind kind = KindOf(algorithm);
   TWINSEAL_ASSIGN_OR_RETURN(const hsm::PublicValue value,
                             hsm::ReadPublicValue(session, kind, public_key));
-  switch (crypto::Find(algorithm)->family) {
-    case crypto::Family::kEcdsa:
-      return crypto::PublicKey::FromEcPoint(algorithm, value.point);
-    case crypto::Family::kEd25519:
-      return crypto::PublicKey::FromEd25519(value.point);
-    case crypto::Family::kRsa:
-      break;
+  if (crypto::Find(algorithm)->family == crypto::Family::kRsa) {
+    return crypto::PublicKey::FromRsa(value.modulus, value.exponent);
   }
-  return crypto::PublicKey::FromRsa(value.modulus, value.exponent);
+  return crypto::PublicKey::FromRaw({algorithm, value.point});
 }
 
 }  // namespace twinseal::core

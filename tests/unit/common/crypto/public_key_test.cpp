@@ -8,6 +8,7 @@
 #include <openssl/x509.h>
 
 #include "common/crypto/digest.h"
+#include "common/crypto/spki.h"
 
 namespace twinseal::crypto {
 namespace {
@@ -107,12 +108,47 @@ TEST_P(EachAlgorithm, SurvivesThePemRoundTrip) {
 
 INSTANTIATE_TEST_SUITE_P(Keys, EachAlgorithm,
                          testing::Values(v1::EC_P256, v1::EC_P384, v1::EC_P521, v1::RSA_2048,
-                                         v1::ED25519),
+                                         v1::RSA_3072, v1::RSA_4096, v1::ED25519),
                          [](const auto& test) {
                            std::string name(Name(test.param));
                            std::erase(name, '-');
                            return name;
                          });
+
+// OpenSSL wrote it.
+TEST_P(EachAlgorithm, HasAFormThatIsKnown) {
+  const Bytes der = SoftwareKey(GetParam()).Der();
+  const std::optional<RawPublicKey> raw = ReadSpki(der);
+  ASSERT_TRUE(raw.has_value());
+  EXPECT_EQ(raw->algorithm, GetParam());
+  EXPECT_EQ(WriteSpki(*raw), der);
+
+  EXPECT_FALSE(ReadSpki(BytesView(der).first(der.size() - 1)).has_value());
+  EXPECT_FALSE(WriteSpki({GetParam(), raw->value.subspan(1)}).has_value());
+  for (std::size_t at = 0; at < der.size() - raw->value.size(); ++at) {
+    Bytes other = der;
+    const std::size_t head = static_cast<std::size_t>(raw->value.data() - der.data());
+    other[at < head ? at : at + raw->value.size()] ^= 1U;
+    EXPECT_FALSE(ReadSpki(other).has_value()) << at;
+  }
+}
+
+TEST(PublicKey, AnRsaKeyOfAnotherExponentIsReadToo) {
+  const Bytes modulus(256, 0xC5);
+  const Bytes three = {3};
+  const Result<PublicKey> built = PublicKey::FromRsa(modulus, three);
+  ASSERT_TRUE(built.ok()) << built.error().Describe();
+  EXPECT_FALSE(ReadSpki(built->der()).has_value());
+  const Result<PublicKey> read = PublicKey::FromDer(built->der());
+  ASSERT_TRUE(read.ok()) << read.error().Describe();
+  EXPECT_EQ(read->algorithm(), v1::RSA_2048);
+}
+
+TEST(PublicKey, RefusesAPointThatIsNotOnItsCurve) {
+  Bytes der = SoftwareKey(v1::EC_P256).Der();
+  der.back() ^= 1U;
+  EXPECT_EQ(PublicKey::FromDer(der).error().code(), Code::kInvalidArgument);
+}
 
 TEST(PublicKey, RefusesWhatIsNoKey) {
   EXPECT_EQ(PublicKey::FromDer({}).error().code(), Code::kInvalidArgument);
@@ -137,12 +173,12 @@ TEST(PublicKey, IsBuiltFromWhatATokenGives) {
   // The last 65 bytes of a P-256 SubjectPublicKeyInfo are its uncompressed point; the last 32 of an
   // Ed25519 one its key.
   const Bytes p256 = SoftwareKey(v1::EC_P256).Der();
-  const Result<PublicKey> point = PublicKey::FromEcPoint(v1::EC_P256, BytesView(p256).last(65));
+  const Result<PublicKey> point = PublicKey::FromRaw({v1::EC_P256, BytesView(p256).last(65)});
   ASSERT_TRUE(point.ok()) << point.error().Describe();
   EXPECT_EQ(point->der(), p256);
 
   const Bytes ed25519 = SoftwareKey(v1::ED25519).Der();
-  const Result<PublicKey> edwards = PublicKey::FromEd25519(BytesView(ed25519).last(32));
+  const Result<PublicKey> edwards = PublicKey::FromRaw({v1::ED25519, BytesView(ed25519).last(32)});
   ASSERT_TRUE(edwards.ok()) << edwards.error().Describe();
   EXPECT_EQ(edwards->der(), ed25519);
 
