@@ -66,6 +66,11 @@ Status Fill(Job& job) {
       TWINSEAL_ASSIGN_OR_RETURN(job.line.key, ReadKeyId("erase.key_id", request.erase().key_id()));
       return Ok();
     }
+    case v1::CoreRequest::kSeenRevision: {
+      TWINSEAL_ASSIGN_OR_RETURN(
+          job.line.key, ReadKeyId("seen_revision.key_id", request.seen_revision().key_id()));
+      return Ok();
+    }
     case v1::CoreRequest::kRevise:
     case v1::CoreRequest::kInstall:
       return Ok();

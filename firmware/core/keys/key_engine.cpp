@@ -259,6 +259,12 @@ Status KeyEngine::Impl::StoreInstalled(hsm::Session& session, const Ready& ready
                                                Describe(header.id, header.version)));
 }
 
+Result<KeyRevision> KeyEngine::SeenRevision(Workbench& bench, const KeyId& id) {
+  TWINSEAL_RETURN_IF_ERROR(Prepare(bench));
+  const auto marks = vault_->FindMarks(id);
+  return marks.has_value() ? marks->revision : KeyRevision{0};
+}
+
 Status KeyEngine::Erase(Workbench& bench, const KeyId& id) {
   // The vault first: it needs no HSM, and its tombstone keeps the key from coming back.
   TWINSEAL_RETURN_IF_ERROR(vault_->Erase(id));

@@ -93,6 +93,9 @@ class KeyEngine {
   // replaced. Synced.
   Status Install(Workbench& bench, BytesView replica_blob);
 
+  // The newest revision that the vault had of the key; 0 when it never had the key.
+  Result<KeyRevision> SeenRevision(Workbench& bench, const KeyId& id);
+
   // Every version of the key, in the vault and on the token, is gone for good. Idempotent.
   Status Erase(Workbench& bench, const KeyId& id);
 

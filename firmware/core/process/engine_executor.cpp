@@ -96,6 +96,13 @@ Status EngineExecutor::RunAlone(const v1::CoreRequest& request, v1::CoreResponse
     case v1::CoreRequest::kInstall:
       response.mutable_done();
       return engine_.Install(bench_, AsBytes(request.install().replica_blob()));
+    case v1::CoreRequest::kSeenRevision: {
+      TWINSEAL_ASSIGN_OR_RETURN(const KeyId id,
+                                KeyId::FromBytes(AsBytes(request.seen_revision().key_id())));
+      TWINSEAL_ASSIGN_OR_RETURN(const KeyRevision seen, engine_.SeenRevision(bench_, id));
+      response.mutable_seen_revision()->set_revision(Number(seen));
+      return Ok();
+    }
     case v1::CoreRequest::kErase: {
       TWINSEAL_ASSIGN_OR_RETURN(const KeyId id,
                                 KeyId::FromBytes(AsBytes(request.erase().key_id())));

@@ -56,6 +56,15 @@ Status Install(Core& core, BytesView replica_blob, Deadline deadline) {
   return Ok();
 }
 
+Result<KeyRevision> SeenRevision(Core& core, const KeyId& key, Deadline deadline) {
+  v1::CoreRequest request;
+  request.mutable_seen_revision()->set_key_id(ToString(key.bytes()));
+  TWINSEAL_ASSIGN_OR_RETURN(const v1::CoreResponse response,
+                            CallAndWait(core, std::move(request), deadline));
+  if (!response.has_seen_revision()) return WrongAnswer("revision");
+  return KeyRevision{response.seen_revision().revision()};
+}
+
 Status Erase(Core& core, const KeyId& key, Deadline deadline) {
   v1::CoreRequest request;
   request.mutable_erase()->set_key_id(ToString(key.bytes()));

@@ -38,6 +38,8 @@ Result<v1::ReplicaBlob> Revise(Core& core, BytesView replica_blob, v1::KeyState 
                                const v1::KeyPolicy& policy, KeyRevision revision,
                                Deadline deadline);
 Status Install(Core& core, BytesView replica_blob, Deadline deadline);
+// The newest revision that the core's vault had of the key; 0 when it never had the key.
+Result<KeyRevision> SeenRevision(Core& core, const KeyId& key, Deadline deadline);
 Status Erase(Core& core, const KeyId& key, Deadline deadline);
 // 1 to 1,024 bytes from the HSM.
 Result<Bytes> Random(Core& core, std::uint32_t size, Deadline deadline);

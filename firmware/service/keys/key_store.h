@@ -60,7 +60,8 @@ class KeyStore {
   // Gives the core what the ledger has of this key: for one that answered that it does not know the
   // newest revision.
   Status Deliver(const KeyId& key, Deadline deadline);
-  // Takes another site's change of this key in: delivers it, and settles what was marked.
+  // Takes another site's change of this key in: delivers it to a core that has the key as it was
+  // before, and settles what was marked. A core that does not have it is told when it is used.
   Status Follow(const KeyId& key, Deadline deadline);
   // Finishes what an earlier end interrupted. `finished` is told of each such key before that is
   // forgotten; when it fails, it is told again the next time. Returns how many keys are still
@@ -117,6 +118,8 @@ class KeyStore {
   // What was read ahead, unless this site has changed it since.
   Result<Stored> LoadNewest(const KeyId& id, Reads& reads);
   static Result<Bytes> LoadBlob(const KeyId& id, std::uint32_t version, Reads& reads);
+  // Whether the core has nothing of the key that the view knows to be out of date.
+  Result<bool> CoreIsLevel(const KeyId& id, Deadline deadline);
   Status DeliverRecord(const KeyId& id, const v1::Key& key, Reads& reads, Deadline deadline);
   Status Settle(const KeyId& id, Deadline deadline, const Finished& finished = nullptr);
   // Commits, tells the local view, then the core, and waits for the other sites: the key as it is

@@ -130,6 +130,12 @@ Result<v1::CoreResponse> FakeVault::Do(const v1::CoreRequest& request) {
       response.mutable_done();
       return response;
     }
+    case v1::CoreRequest::kSeenRevision: {
+      const auto found = rows_.find(HexOf(request.seen_revision().key_id()));
+      response.mutable_seen_revision()->set_revision(
+          found == rows_.end() ? 0 : found->second.header.revision());
+      return response;
+    }
     case v1::CoreRequest::kErase: {
       const std::string id = HexOf(request.erase().key_id());
       rows_.erase(id);

@@ -46,6 +46,17 @@ TEST_P(EngineChangeTest, TheCallersNewerViewIsAskedFor) {
   ExpectSigns(revised.header);
 }
 
+TEST_P(EngineChangeTest, TellsWhichRevisionWasSeen) {
+  const ReplicaBlob key = NewKey();
+  EXPECT_EQ(engine_->SeenRevision(*bench_, key.header.id).value(), KeyRevision{1});
+  ASSERT_THAT(engine_->Install(*bench_, Revised(key, v1::DISABLED).bytes), Succeeds());
+  for (int start = 0; start < 2; ++start) {
+    EXPECT_EQ(engine_->SeenRevision(*bench_, key.header.id).value(), KeyRevision{2});
+    Restart();
+  }
+  EXPECT_EQ(engine_->SeenRevision(*bench_, KeyId::Random()).value(), KeyRevision{0});
+}
+
 TEST_P(EngineChangeTest, InstallIsIdempotent) {
   const ReplicaBlob key = NewKey();
   const Bytes before = RecordOf(key.header);

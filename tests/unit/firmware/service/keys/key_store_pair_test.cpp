@@ -361,7 +361,7 @@ TEST_F(KeyStorePairTest, WhatTheBarrierGuardsIsPreparedAnewForEachTry) {
 
 TEST_F(KeyStorePairTest, OnlyWhatIsToBeRemovedIsMarkedForTheOtherSites) {
   const KeyId id = Made("k");
-  ASSERT_THAT(b_.store.Follow(id, Soon()), Succeeds());
+  ASSERT_THAT(b_.store.Deliver(id, Soon()), Succeeds());
   ASSERT_TRUE(b_.vault->Find(id.Hex()));
   std::vector<std::string> marks;
   ledger_.fault =
@@ -391,7 +391,7 @@ TEST_F(KeyStorePairTest, OnlyWhatIsToBeRemovedIsMarkedForTheOtherSites) {
 
 TEST_F(KeyStorePairTest, ASiteThatWasDownErasesAtItsNextStart) {
   const KeyId id = Made("k");
-  ASSERT_THAT(b_.store.Follow(id, Soon()), Succeeds());
+  ASSERT_THAT(b_.store.Deliver(id, Soon()), Succeeds());
   ASSERT_THAT(Schedule("k", "request-1", 60), Succeeds());
   now_ += 60'000;
   ASSERT_THAT(DestroyKey("k", "request-2"), Succeeds());
@@ -424,7 +424,7 @@ TEST_F(KeyStorePairTest, ATokenKeyIsMarkedWhereItIsMade) {
 
 TEST_F(KeyStorePairTest, AChangeElsewhereIsFollowedByTheCoreHere) {
   const KeyId id = Made("k");
-  ASSERT_THAT(b_.store.Follow(id, Soon()), Succeeds());
+  ASSERT_THAT(b_.store.Deliver(id, Soon()), Succeeds());
   ASSERT_THAT(DisableKey("k", "request-1"), Succeeds());
   ASSERT_EQ(b_.vault->Find(id.Hex())->state(), v1::ENABLED);
   ASSERT_THAT(b_.store.Follow(id, Soon()), Succeeds());
@@ -432,16 +432,32 @@ TEST_F(KeyStorePairTest, AChangeElsewhereIsFollowedByTheCoreHere) {
   EXPECT_THAT(b_.store.Follow(KeyId::Random(), Soon()), FailsWith(Code::kNotFound, "no key"));
 }
 
+TEST_F(KeyStorePairTest, ACoreIsNotToldOfAKeyThatItDoesNotHave) {
+  const KeyId id = Made("k");
+  ASSERT_THAT(DisableKey("k", "request-1"), Succeeds());
+  ASSERT_THAT(b_.store.Follow(id, Soon()), Succeeds());
+  EXPECT_FALSE(b_.vault->Find(id.Hex()));
+}
+
+TEST_F(KeyStorePairTest, ACoreIsNotToldAgainOfAChangeThatWasMadeHere) {
+  const KeyId id = Made("k");
+  ASSERT_THAT(DisableKey("k", "request-1"), Succeeds());
+  const std::uint64_t installs = vault_->installs();
+  ASSERT_THAT(store_->Follow(id, Soon()), Succeeds());
+  EXPECT_EQ(vault_->installs(), installs);
+}
+
 TEST_F(KeyStorePairTest, AKeyOfOtherSitesDoesNotComeHere) {
-  v1::CreateKeyRequest request;
-  request.set_name("only-a");
-  request.set_algorithm(v1::EC_P256);
-  request.mutable_policy()->add_sites("a");
-  const Result<v1::Key> key =
-      store_->Create(Asked("KeyService/CreateKey", request, "request-1"), request);
-  ASSERT_THAT(key, Succeeds());
-  ASSERT_THAT(b_.store.Follow(*KeyId::FromHex(key->key_id()), Soon()), Succeeds());
-  EXPECT_FALSE(b_.vault->Find(key->key_id()));
+  const KeyId id = Made("k");
+  ASSERT_THAT(b_.store.Deliver(id, Soon()), Succeeds());
+  const auto only_a = [](v1::Key key) {
+    v1::KeyPolicy policy = key.policy();
+    policy.add_sites("a");
+    return ReplacePolicy(std::move(key), policy);
+  };
+  ASSERT_THAT(Change("k", "request-1", "SetKeyPolicy", only_a), Succeeds());
+  ASSERT_THAT(b_.store.Follow(id, Soon()), Succeeds());
+  EXPECT_EQ(b_.vault->Find(id.Hex())->revision(), 1U);
 }
 
 // This place's member may have to catch up: what it does not have is not what does not exist.
