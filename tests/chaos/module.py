@@ -19,6 +19,7 @@ from bench_sites.errors import BenchError
 from bench_sites.layout import BenchFiles
 from bench_sites.module import USER_PIN
 from bench_sites.pins import pin_descriptor
+from bench_sites.processes import end_by_sigterm_as_by_ctrl_c
 
 KEY = "under-fire"
 READY_PATIENCE_SECONDS = 60.0
@@ -86,6 +87,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10.0, help="for how long (default 10)")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000), help="default: by chance")
     parser.add_argument("--threads", type=int, default=32, help="how many sign (default 32)")
+    end_by_sigterm_as_by_ctrl_c()
     try:
         return _run(parser.parse_args())
     except BenchError as error:

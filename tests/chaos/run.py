@@ -19,6 +19,7 @@ from bench_sites.build import build_with_tests
 from bench_sites.errors import BenchError
 from bench_sites.layout import REPOSITORY, BenchFiles
 from bench_sites.network import CLIENT
+from bench_sites.processes import end_by_sigterm_as_by_ctrl_c
 from support.api import Api, Identity
 from support.certificates import Ca
 from support.surroundings import surroundings_of
@@ -278,6 +279,7 @@ def _arguments() -> argparse.ArgumentParser:
 
 def main() -> int:
     options = _arguments().parse_args()
+    end_by_sigterm_as_by_ctrl_c()
     try:
         return _run(options)
     except BenchError as error:

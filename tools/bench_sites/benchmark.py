@@ -6,6 +6,7 @@ import sys
 
 from . import bench_core, bench_pair, bench_pkcs11
 from .errors import BenchError
+from .processes import end_by_sigterm_as_by_ctrl_c
 
 PARTS = {
     "core": (bench_core, "the signing core, at its socket and over the API"),
@@ -23,11 +24,14 @@ def main() -> int:
         module.add_arguments(part)
         part.set_defaults(run=module.run)
     arguments = parser.parse_args()
+    end_by_sigterm_as_by_ctrl_c()
     try:
         return arguments.run(arguments)
     except BenchError as error:
         print(f"tools/bench: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":

@@ -8,6 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
+def end_by_sigterm_as_by_ctrl_c() -> None:
+    """For a command that takes what it started with it when it ends."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 def _stat_fields(pid: int) -> list[str] | None:
     """The fields of /proc/PID/stat from the third on (proc(5)); None when there is no such process."""
     try:

@@ -15,6 +15,7 @@ from .bench import PAIR, Bench
 from .build import build_programs
 from .errors import BenchError
 from .layout import RELEASE_BUILD, REPOSITORY
+from .processes import end_by_sigterm_as_by_ctrl_c
 from .vault import vault_blobs
 
 KEY_NAME = "quickstart"
@@ -210,6 +211,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("file", nargs="?", metavar="FILE", help="the file to sign (default: README.md)")
     parser.add_argument("--keep", action="store_true", help="leave the pair running")
     options = parser.parse_args(arguments)
+    end_by_sigterm_as_by_ctrl_c()
     try:
         _run(options)
         return 0

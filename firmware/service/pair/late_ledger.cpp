@@ -5,6 +5,11 @@
 #include <fmt/format.h>
 
 namespace twinseal::service {
+namespace {
+
+constexpr std::string_view kNotOpen = "the pair's ledger cannot be reached from this site: ";
+
+}  // namespace
 
 void LateLedger::Open(std::unique_ptr<ledger::EtcdLedger> engine) {
   const MutexLock lock(mutex_);
@@ -12,6 +17,8 @@ void LateLedger::Open(std::unique_ptr<ledger::EtcdLedger> engine) {
 }
 
 void LateLedger::Waits(std::string why) {
+  // Who brings it up has asked this ledger itself, which waits for what it waited for before.
+  if (why.find(kNotOpen) != std::string::npos) return;
   const MutexLock lock(mutex_);
   why_ = std::move(why);
 }
@@ -23,8 +30,7 @@ ledger::EtcdLedger* LateLedger::engine() const {
 
 Error LateLedger::NotOpen() const {
   const MutexLock lock(mutex_);
-  return Error(Code::kUnavailable,
-               fmt::format("the pair's ledger cannot be reached from this site: {}", why_));
+  return Error(Code::kUnavailable, fmt::format("{}{}", kNotOpen, why_));
 }
 
 ledger::Sighting LateLedger::seen() const {

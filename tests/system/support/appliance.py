@@ -3,7 +3,6 @@
 import atexit
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 import unittest
@@ -12,13 +11,14 @@ from pathlib import Path
 from bench_sites import tokens
 from bench_sites.bench import Bench
 from bench_sites.layout import BenchFiles, Programs
+from bench_sites.processes import end_by_sigterm_as_by_ctrl_c
 from bench_sites.site import Site
 
 from .api import Api, Identity
 from .libcrypto import public_key
 
 # A test that is ended for taking too long still takes its appliances with it.
-signal.signal(signal.SIGTERM, signal.default_int_handler)
+end_by_sigterm_as_by_ctrl_c()
 
 
 class Folder(unittest.TestCase):

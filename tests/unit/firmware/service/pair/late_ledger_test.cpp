@@ -41,6 +41,16 @@ TEST(LateLedgerTest, SaysWhyItIsNotThereYet) {
   EXPECT_EQ(late.EngineName(), "etcd");
 }
 
+// What brings it up may need what is in it.
+TEST(LateLedgerTest, IsNotItsOwnReason) {
+  LateLedger late;
+  late.Waits("no majority of its members can be reached");
+  late.Waits("making a certificate: " + late.Get("/x").error().message());
+  EXPECT_EQ(late.Get("/x").error().message(),
+            "the pair's ledger cannot be reached from this site: no majority of its members can be "
+            "reached");
+}
+
 TEST(LateLedgerTest, OnceItIsOpenItIsThePairsLedger) {
   test::EtcdMember member;
   std::unique_ptr<ledger::EtcdLedger> engine =
