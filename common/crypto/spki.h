@@ -22,9 +22,10 @@ struct RawPublicKey {
   BytesView value;
 };
 
-// Nothing for every other form, also when it is a key's. The value is not looked at.
+// Nothing for every other form, also when it is a key's. Of the value only its first byte is
+// looked at.
 std::optional<RawPublicKey> ReadSpki(BytesView der);
-// Nothing for a value that no key of this algorithm has, by its length.
+// Nothing for a value that no key of this algorithm has, by its length and first byte.
 std::optional<Bytes> WriteSpki(const RawPublicKey& key);
 
 }  // namespace twinseal::crypto

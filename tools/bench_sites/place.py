@@ -165,14 +165,16 @@ class Place:
             return f"it does not answer: {error}"
 
     def _wait(self, why_not: Callable[[], str], process: Process | None, patience_seconds: float) -> None:
-        end = time.monotonic() + patience_seconds
+        started = time.monotonic()
+        end = started + patience_seconds
         while why := why_not():
             if process is None or not process.alive():
                 raise BenchError(f"{self.title} did not start. {self.last_words()}")
             if time.monotonic() > end:
                 raise BenchError(f"{self.title} is not ready after {patience_seconds:.0f} seconds: {why}. "
                                  f"{self.last_words()}")
-            time.sleep(0.01)
+            # Asking costs the place time: less often what takes longer.
+            time.sleep(max(0.01, (time.monotonic() - started) / 100))
 
     def last_words(self, lines: int = 8) -> str:
         """The end of its log, for people."""
