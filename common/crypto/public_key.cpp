@@ -149,7 +149,11 @@ Result<PublicKey> PublicKey::FromKey(SharedKey key) {
 
 Result<PublicKey> PublicKey::FromDer(BytesView der) {
   // OpenSSL 3.0 takes half a millisecond for it: it weighs all its decoders against each other.
-  if (const auto raw = ReadSpki(der)) return FromRaw(*raw, Bytes(der.begin(), der.end()));
+  // In a process whose default provider makes no key of a raw one, as one of a token's, it does.
+  if (const auto raw = ReadSpki(der)) {
+    Result<PublicKey> key = FromRaw(*raw, Bytes(der.begin(), der.end()));
+    if (key.ok()) return key;
+  }
   if (der.size() > LONG_MAX) return NotAKey("it is too long");
   const unsigned char* next = der.data();
   SharedKey key =
