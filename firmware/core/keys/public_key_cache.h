@@ -1,5 +1,5 @@
-// Parsed public keys, the least recently used thrown out: parsing one costs as much as two
-// verifications with it.
+// Parsed public keys, the least recently used thrown out: parsing one costs as much as half a
+// verification with it.
 #pragma once
 
 #include <cstddef>
