@@ -67,19 +67,25 @@ class Client:
                     line.update(self._key_facts(key.name, answer))
                     line.update(self._uninformed(answer))
                 self._history.record(line)
-                if answer is not None or line.get("code") in FINAL:
+                if _is_final(line):
                     return True
             time.sleep(PAUSE_SECONDS)
         return False
 
+    def read_last(self, key: str, site: str, deadline: float) -> None:
+        """Asks that site until an answer is final."""
+        while not self.get(key, site, final=True) and time.monotonic() < deadline:
+            time.sleep(PAUSE_SECONDS)
+
     def get(self, key: str, site: str, **facts) -> bool:
+        """True when the answer is final."""
         line, answer = self._attempt(site, "get", key, "KeyService/GetKey", {}, view=True, **facts)
         if line is None:
             return False
         if answer is not None:
             line.update(self._key_facts(key, answer))
         self._history.record(line)
-        return answer is not None
+        return _is_final(line)
 
     def ask(self, procedure: str, deadline: float, **request) -> dict | None:
         """Asks until an answer comes, at another site each time, and records nothing. None when time was up before; a
@@ -162,6 +168,10 @@ _CHANGES = {
     "disable": ("KeyService/DisableKey", lambda key: {}),
     "rotate": ("KeyService/RotateKey", lambda key: {}),
 }
+
+
+def _is_final(line: dict) -> bool:
+    return line["outcome"] == "ok" or line.get("code") in FINAL
 
 
 def _pem(der_base64: str) -> str:

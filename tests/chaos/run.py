@@ -178,7 +178,7 @@ class Run:
         for site in self._sites:
             with contextlib.closing(self._client(f"reader-{site}", site, timeout=30.0)) as client:
                 for plan in plans:
-                    client.get(plan.name, site, final=True)
+                    client.read_last(plan.name, site, time.monotonic() + READY_PATIENCE_SECONDS)
 
     def _certifiers(self) -> list[Certifier]:
         return [worker for worker in self._workers if isinstance(worker, Certifier)]

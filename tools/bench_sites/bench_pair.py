@@ -4,7 +4,7 @@ import argparse
 import os
 import tempfile
 from pathlib import Path
-from typing import Callable, Iterable
+from typing import Callable, Iterable, Iterator
 
 from . import figures, pair_distance, pair_footprint, pair_outages
 from .build import build_with_tests
@@ -12,6 +12,7 @@ from .errors import BenchError
 from .figures import Figure, tell
 from .pair_load import Load
 from .pair_setting import PairSetting, Size
+from .usage import MachineTime
 
 # Each has a pair of its own, unless it is to be quick.
 PARTS: dict[str, Callable[[PairSetting, Load, Size], Iterable[Figure]]] = {
@@ -65,7 +66,7 @@ def _measure(names: list[str], size: Size, keep: Path | None, found: list[Figure
             setting.up()
             with setting.load() as load:
                 for name in names:
-                    for figure in PARTS[name](setting, load, size):
+                    for figure in _with_stolen(name, PARTS[name](setting, load, size)):
                         print(figure.line(), flush=True)
                         found.append(figure)
         except BenchError as error:
@@ -74,3 +75,9 @@ def _measure(names: list[str], size: Size, keep: Path | None, found: list[Figure
         finally:
             setting.down(keep_files=keep is not None)
     return ""
+
+
+def _with_stolen(name: str, part: Iterable[Figure]) -> Iterator[Figure]:
+    before = MachineTime.now()
+    yield from part
+    yield figures.stolen(name, before.stolen_percent_since())

@@ -47,6 +47,11 @@ def at_least(name: str, unit: str, value: float, limit: float) -> Figure:
     return Figure(name, unit, value, limit, value / limit, ">=1.00")
 
 
+def stolen(name: str, percent: float) -> Figure:
+    """Of the processor time that the machine wanted while it was measured: how far the rest is to be believed."""
+    return plain(f"{name}/stolen", "% of wanted", percent)
+
+
 def none_of(name: str, unit: str, value: float, all_of_them: float) -> Figure:
     """Not one of so many."""
     return Figure(name, unit, value, all_of_them, value / max(all_of_them, 1), "<=0.00")

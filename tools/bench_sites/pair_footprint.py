@@ -9,7 +9,7 @@ from .figures import Figure, tell
 from .pair_load import Load
 from .pair_setting import RETURN_PATIENCE_SECONDS, ROUND_TRIP_MS, PairSetting, Size
 from .site import Site
-from .usage import peak_mebibytes, processor_seconds, resident_mebibytes
+from .usage import MachineTime, peak_mebibytes, processor_seconds, resident_mebibytes
 
 CHANGERS = 64
 
@@ -90,7 +90,9 @@ def _return(setting: PairSetting, load: Load, size: Size, unchanged: float) -> l
     setting.set_round_trip(0)
     disabled = _change_all(load, f"only-{stays.name}", size)
     setting.set_round_trip(ROUND_TRIP_MS)
+    before = MachineTime.now()
     returned = _restart(leaves)
+    stolen = before.stolen_percent_since()
     # A site that says that it is ready knows every change.
     step = max(1, disabled // TRIED)
     seen = load.look(f"only-{leaves.name}", "mass", 0, disabled, step)
@@ -98,7 +100,8 @@ def _return(setting: PairSetting, load: Load, size: Size, unchanged: float) -> l
         raise BenchError(f"Site {leaves.name} was ready but had not caught up: {seen['sign']:.0f} keys signed that had "
                          f"been disabled while it was away. {' '.join(seen['other'][:1])}")
     return [figures.at_most("return/ready", "s", returned, RETURN_SECONDS),
-            figures.beside("return/beside-unchanged", "s", returned, unchanged, returned / unchanged)]
+            figures.beside("return/beside-unchanged", "s", returned, unchanged, returned / unchanged),
+            figures.stolen("return", stolen)]
 
 
 def _change_all(load: Load, end: str, size: Size) -> int:

@@ -1,12 +1,31 @@
-"""What the processes of places take of the machine, by the programs' names."""
+"""What the processes of places take of the machine, by the programs' names, and what others take of it."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from .place import Place
 
 _MEBIBYTE = 1024 * 1024
 _USER_TICKS, _SYSTEM_TICKS = 11, 12  # Of the fields of /proc/PID/stat after the name (proc(5)).
+_IDLE, _WAITING, _STOLEN = 3, 4, 7  # Of the times of /proc/stat; those behind them are in others already.
+
+
+@dataclass(frozen=True)
+class MachineTime:
+    """How long this machine's processors had something to do so far, in ticks."""
+
+    wanted: int
+    stolen: int  # The part of it that the host of a virtual machine gave to others.
+
+    @classmethod
+    def now(cls) -> "MachineTime":
+        ticks = [int(field) for field in Path("/proc/stat").read_text().splitlines()[0].split()[1:]]
+        return cls(sum(ticks[:_STOLEN + 1]) - ticks[_IDLE] - ticks[_WAITING], ticks[_STOLEN])
+
+    def stolen_percent_since(self) -> float:
+        now = self.now()
+        return (now.stolen - self.stolen) / max(now.wanted - self.wanted, 1) * 100
 
 
 def resident_mebibytes(place: Place) -> dict[str, float]:

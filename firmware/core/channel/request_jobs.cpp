@@ -13,16 +13,17 @@ Error Invalid(std::string_view field, std::string message) {
   return Error(Code::kInvalidArgument, fmt::format("{}: {}", field, message));
 }
 
-Result<KeyId> ReadKeyId(std::string_view field, const std::string& bytes) {
+Status FillKey(std::string_view field, const std::string& bytes, Job& job) {
   const auto id = KeyId::FromBytes(AsBytes(bytes));
   if (!id.ok())
     return Invalid(field,
                    fmt::format("a key's id has {} bytes, this has {}", KeyId::kSize, bytes.size()));
-  return *id;
+  job.line.key = *id;
+  return Ok();
 }
 
 Status FillSign(const v1::CoreSignRequest& sign, Job& job) {
-  TWINSEAL_ASSIGN_OR_RETURN(job.line.key, ReadKeyId("sign.key_id", sign.key_id()));
+  TWINSEAL_RETURN_IF_ERROR(FillKey("sign.key_id", sign.key_id(), job));
   if (sign.version() == 0) return Invalid("sign.version", "versions are counted from 1");
   job.line.version = KeyVersion{sign.version()};
   if (sign.digests_size() == 0 || sign.digests_size() > kMaxDigests) {
@@ -57,20 +58,12 @@ Status Fill(Job& job) {
   switch (request.call_case()) {
     case v1::CoreRequest::kSign:
       return FillSign(request.sign(), job);
-    case v1::CoreRequest::kGenerate: {
-      TWINSEAL_ASSIGN_OR_RETURN(
-          job.line.key, ReadKeyId("generate.header.key_id", request.generate().header().key_id()));
-      return Ok();
-    }
-    case v1::CoreRequest::kErase: {
-      TWINSEAL_ASSIGN_OR_RETURN(job.line.key, ReadKeyId("erase.key_id", request.erase().key_id()));
-      return Ok();
-    }
-    case v1::CoreRequest::kSeenRevision: {
-      TWINSEAL_ASSIGN_OR_RETURN(
-          job.line.key, ReadKeyId("seen_revision.key_id", request.seen_revision().key_id()));
-      return Ok();
-    }
+    case v1::CoreRequest::kGenerate:
+      return FillKey("generate.header.key_id", request.generate().header().key_id(), job);
+    case v1::CoreRequest::kErase:
+      return FillKey("erase.key_id", request.erase().key_id(), job);
+    case v1::CoreRequest::kSeenRevision:
+      return FillKey("seen_revision.key_id", request.seen_revision().key_id(), job);
     case v1::CoreRequest::kRevise:
     case v1::CoreRequest::kInstall:
       return Ok();

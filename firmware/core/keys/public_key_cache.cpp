@@ -1,6 +1,7 @@
 #include "firmware/core/keys/public_key_cache.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -20,28 +21,25 @@ Result<const PublicKeyCache::Entry*> PublicKeyCache::Get(const KeyId& id, KeyVer
     entries_.erase(entry);
     by_id_.erase(found);
   }
-  auto parsed = crypto::PublicKey::FromDer(der);
-  if (!parsed.ok()) {
-    return Error(Code::kDataLoss, fmt::format("the recorded public key of {} cannot be read: {}",
-                                              id.Hex(), parsed.error().message()));
-  }
-  if (parsed->algorithm() != algorithm) {
+  const auto unreadable = [&](std::string_view why) {
+    return Error(Code::kDataLoss,
+                 fmt::format("the recorded public key of {} cannot be read: {}", id.Hex(), why));
+  };
+  const auto raw = crypto::ReadSpki(der);
+  if (!raw) return unreadable("this HSM never makes one of its form");
+  if (raw->algorithm != algorithm) {
     return Error(Code::kDataLoss,
                  fmt::format("the recorded public key of {} is not of the algorithm {}", id.Hex(),
                              crypto::Name(algorithm)));
   }
-  const auto raw = crypto::ReadSpki(der);
-  if (!raw) {
-    return Error(Code::kDataLoss, fmt::format("the recorded public key of {} has a form that this "
-                                              "HSM never makes",
-                                              id.Hex()));
-  }
+  auto key = crypto::PublicKey::FromRaw(*raw);
+  if (!key.ok()) return unreadable(key.error().message());
   if (entries_.size() >= capacity_ && !entries_.empty()) {
     by_id_.erase(entries_.back().id);
     entries_.pop_back();
   }
   entries_.push_front(
-      {id, version, std::move(parsed).value(), Bytes(raw->value.begin(), raw->value.end())});
+      {id, version, std::move(key).value(), Bytes(raw->value.begin(), raw->value.end())});
   by_id_[id] = entries_.begin();
   return &entries_.front();
 }

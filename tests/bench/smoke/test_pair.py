@@ -16,7 +16,8 @@ FIGURES = {
     *LOSS,
     *(f"planned/{what}" for what in ("failed", "gap", "longest-call", "gap-of-stop-keys", "drain", "return")),
     *(f"memory/{program}" for program in PROGRAMS),
-    "memory/twinseald-peak", "return/ready", "return/beside-unchanged"}
+    "memory/twinseald-peak", "return/ready", "return/beside-unchanged",
+    *(f"{part}/stolen" for part in ("idle", "signing", "change", "changes64", "loss", "planned", "keys", "return"))}
 
 
 class Pair(Smoke):

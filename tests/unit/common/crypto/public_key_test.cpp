@@ -125,9 +125,9 @@ TEST_P(EachAlgorithm, HasAFormThatIsKnown) {
 
   EXPECT_FALSE(ReadSpki(BytesView(der).first(der.size() - 1)).has_value());
   EXPECT_FALSE(WriteSpki({GetParam(), raw->value.subspan(1)}).has_value());
+  const std::size_t head = static_cast<std::size_t>(raw->value.data() - der.data());
   for (std::size_t at = 0; at < der.size() - raw->value.size(); ++at) {
     Bytes other = der;
-    const std::size_t head = static_cast<std::size_t>(raw->value.data() - der.data());
     other[at < head ? at : at + raw->value.size()] ^= 1U;
     EXPECT_FALSE(ReadSpki(other).has_value()) << at;
   }
