@@ -25,6 +25,8 @@ struct GatewayOptions {
   std::vector<std::string> endpoints;
   https::Identity identity;
   std::chrono::milliseconds call_timeout{5'000};
+  // After which a commit is better asked again; a large one is given more (ledger/etcd_ledger).
+  std::chrono::milliseconds commit_timeout{600};
   std::chrono::milliseconds connect_timeout{1'000};
 };
 

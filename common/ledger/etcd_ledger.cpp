@@ -47,11 +47,10 @@ constexpr std::size_t kLines = 4;
 // One election may make two: the witness, when it was elected, hands on its leadership.
 constexpr int kMostLeaderChanges = 3;
 
-// After which a commit is better asked again; a large one takes a disk its time.
-std::chrono::milliseconds AnswerTime(std::size_t bytes) {
-  constexpr std::chrono::milliseconds kSmall{600};
+// What a large commit takes a disk.
+std::chrono::milliseconds WritingTime(std::size_t bytes) {
   constexpr std::size_t kBytesPerMillisecond = 500;
-  return kSmall + std::chrono::milliseconds(bytes / kBytesPerMillisecond);
+  return std::chrono::milliseconds(bytes / kBytesPerMillisecond);
 }
 
 class Engine final : public EtcdLedger {
@@ -180,10 +179,10 @@ class Engine final : public EtcdLedger {
     etcd::TxnResponse response;
     const std::size_t endpoint = gateway_->preferred();
     const std::uint64_t term = term_.latest();
-    TWINSEAL_RETURN_IF_ERROR(
-        gateway_->CallAt(endpoint, "KV/Txn", request, response,
-                         {.timeout = AnswerTime(request.ByteSizeLong()),
-                          .worthwhile = [&] { return !term_.HasPassed(term, endpoint); }}));
+    TWINSEAL_RETURN_IF_ERROR(gateway_->CallAt(
+        endpoint, "KV/Txn", request, response,
+        {.timeout = gateway_->options().commit_timeout + WritingTime(request.ByteSizeLong()),
+         .worthwhile = [&] { return !term_.HasPassed(term, endpoint); }}));
     TWINSEAL_RETURN_IF_ERROR(CheckAnswer(response, at_least));
     return response;
   }

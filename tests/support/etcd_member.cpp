@@ -1,6 +1,7 @@
 #include "tests/support/etcd_member.h"
 
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <fstream>
 #include <future>
@@ -20,8 +21,10 @@
 namespace twinseal::test {
 namespace {
 
-// A busy disk may take longer than a commit is waited for. What is written outlives a kill all the
-// same.
+// Of a machine that is busy with other tests, or does not run at all for a while.
+constexpr std::chrono::seconds kPatience{60};
+
+// What is written outlives a kill all the same, and a busy disk is not waited for.
 constexpr const char* kUnsynced = "--unsafe-no-fsync";
 
 // One that was free a moment ago.
@@ -159,6 +162,7 @@ etcd::GatewayOptions EtcdMember::options() const {
   etcd::GatewayOptions options;
   options.endpoints = {endpoint()};
   options.identity = {ca_.certificate().Pem(), client_.CertificatePem(), client_.KeyPem()};
+  options.call_timeout = options.commit_timeout = options.connect_timeout = kPatience;
   return options;
 }
 

@@ -32,6 +32,7 @@ class EtcdMember {
   void Restore();
 
   std::string endpoint() const;
+  // More patient than a site is.
   etcd::GatewayOptions options() const;
 
  private:

@@ -48,7 +48,7 @@ TEST_F(EtcdLedgerTest, AMemberThatIsGoneIsUnavailableAndComesBack) {
 
 TEST_F(EtcdLedgerTest, ACallThatHangsEndsAndItsOutcomeIsUnknown) {
   etcd::GatewayOptions options = member_.options();
-  options.call_timeout = std::chrono::milliseconds(200);
+  options.commit_timeout = std::chrono::milliseconds(200);
   ledger_ = EtcdLedger::Open(std::move(options), TestSeal()).value();
   const Transaction create{{Absent{"/a"}}, {ledger::Put{"/a", ToBytes("x")}}};
   member_.Suspend();
