@@ -1,7 +1,6 @@
 #include "firmware/service/keys/key_feed.h"
 
 #include <chrono>
-#include <future>
 #include <utility>
 
 #include <spdlog/spdlog.h>
@@ -53,25 +52,17 @@ void KeyFeed::Take(std::string_view path, BytesView value, ledger::Revision modi
 }
 
 Status KeyFeed::LoadAndFollow() {
-  // The next page comes while one is taken in.
-  const auto ask = [this](const ledger::Range& range) {
-    return std::async(std::launch::async, [this, range] { return ledger_.List(range); });
-  };
   ledger::Range range = ledger::Range::Prefix(kKeyPrefix, kPageSize);
-  std::future<Result<ledger::Listing>> asked = ask(range);
   // Following begins at the first page's revision: what changes between the pages comes again, and
   // the directory keeps the newer.
   std::optional<ledger::Revision> from;
-  for (bool more = true; more;) {
-    TWINSEAL_ASSIGN_OR_RETURN(const ledger::Listing listing, asked.get());
+  for (;;) {
+    TWINSEAL_ASSIGN_OR_RETURN(const ledger::Listing listing, ledger_.List(range));
     if (!from) from = listing.revision;
-    more = listing.more && !listing.entries.empty();
-    if (more) {
-      // The least key above the last one.
-      range.first = listing.entries.back().key + '\0';
-      asked = ask(range);
-    }
     for (const ledger::Entry& entry : listing.entries) Take(entry.key, entry.value, entry.modified);
+    if (!listing.more || listing.entries.empty()) break;
+    // The least key above the last one.
+    range.first = listing.entries.back().key + '\0';
   }
   directory_.MarkWhole();
   applied_.Advance(*from);
