@@ -197,8 +197,7 @@ class Engine final : public EtcdLedger {
       if (called.ok() || !etcd::IsLeaderChange(called.error())) break;
       called = gateway_->Call(method, request, response);
     }
-    TWINSEAL_RETURN_IF_ERROR(called);
-    return CheckAnswer(response, at_least);
+    return called.ok() ? CheckAnswer(response, at_least) : called;
   }
 
   // What the member that answers knows itself. One that was away may be behind; that the cluster is

@@ -66,7 +66,6 @@ Status Fill(Job& job) {
       return FillKey("seen_revision.key_id", request.seen_revision().key_id(), job);
     case v1::CoreRequest::kRevise:
     case v1::CoreRequest::kInstall:
-      return Ok();
     case v1::CoreRequest::kSignAsIdentity:
     case v1::CoreRequest::kWrapDomain:
     case v1::CoreRequest::kProveDomain:
