@@ -1,7 +1,6 @@
 #include "tests/support/etcd_member.h"
 
 #include <array>
-#include <chrono>
 #include <csignal>
 #include <fstream>
 #include <future>
@@ -17,12 +16,10 @@
 #include <unistd.h>
 
 #include "common/ledger/etcd_ledger.h"
+#include "tests/support/etcd_cluster.h"
 
 namespace twinseal::test {
 namespace {
-
-// Of a machine that is busy with other tests, or does not run at all for a while.
-constexpr std::chrono::seconds kPatience{60};
 
 // What is written outlives a kill all the same, and a busy disk is not waited for.
 constexpr const char* kUnsynced = "--unsafe-no-fsync";
@@ -162,7 +159,7 @@ etcd::GatewayOptions EtcdMember::options() const {
   etcd::GatewayOptions options;
   options.endpoints = {endpoint()};
   options.identity = {ca_.certificate().Pem(), client_.CertificatePem(), client_.KeyPem()};
-  options.call_timeout = options.commit_timeout = options.connect_timeout = kPatience;
+  options.call_timeout = options.commit_timeout = options.connect_timeout = EtcdCluster::kPatience;
   return options;
 }
 
